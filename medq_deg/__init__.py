@@ -1,0 +1,43 @@
+"""MedQ-Deg: can a vision-language model still be trusted when the medical image is bad?
+
+The public names of the package. They are loaded when first used, so that `import medq_deg` is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from medq_deg import metrics as metrics
+    from medq_deg import taxonomy as taxonomy
+    from medq_deg.degradations import DEGRADATIONS as DEGRADATIONS
+    from medq_deg.degradations import degrade as degrade
+    from medq_deg.degradations.transform import Degrade as Degrade
+    from medq_deg.models.parsing import parse_answer as parse_answer
+    from medq_deg.taxonomy import applicable as applicable
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "DEGRADATIONS": "medq_deg.degradations",
+    "degrade": "medq_deg.degradations",
+    "Degrade": "medq_deg.degradations.transform",
+    "applicable": "medq_deg.taxonomy",
+    "parse_answer": "medq_deg.models.parsing",
+}
+_MODULES = ("metrics", "taxonomy")
+
+__all__ = ["DEGRADATIONS", "Degrade", "__version__", "applicable", "degrade", "metrics", "parse_answer", "taxonomy"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"medq_deg.{name}")
+    if name in _HOME:
+        return getattr(importlib.import_module(_HOME[name]), name)
+    raise AttributeError(f"module 'medq_deg' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,41 @@
+"""The errors that tell a user what was wrong with an input.
+
+Every error here is one sentence that names the thing, its value and what is allowed; the command line prints
+it as one line and ends with exit code 2. Anything else that escapes is a bug of this package.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class MedqDegError(ValueError):
+    """Base class of all errors about a user's input."""
+
+
+class UnknownNameError(MedqDegError):
+    """A name is not one of a fixed list.
+
+    Parameters
+    ----------
+    kind : str
+        What the name should be, such as ``"degradation"``.
+    name : object
+        The value that was given.
+    allowed : iterable of str
+        The names that are allowed; the nearest is suggested.
+    also : iterable of str
+        Aliases that are accepted too; used for the suggestion, not listed.
+    """
+
+    def __init__(self, kind: str, name: object, allowed: Iterable[str], also: Iterable[str] = ()) -> None:
+        names = list(allowed)
+        folded = {candidate.casefold(): candidate for candidate in [*also, *names]}
+        nearest = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+        hint = f"; did you mean {folded[nearest[0]]!r}?" if nearest else "."
+        super().__init__(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+
+
+class ImageError(MedqDegError):
+    """A picture cannot be used: wrong type, mode, size or content."""

@@ -1,0 +1,323 @@
+"""The fixed vocabulary of MedQ-Deg: degradations, modalities, severities, skills, and what suits what.
+
+Everything here is data with its source; nothing here touches a picture. Sources: the tables of the paper
+(arXiv 2603.07769), and for aliases and applicability the identifiers and figures that its authors released.
+Where the paper is silent the choice is ours, and a comment says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from medq_deg.errors import MedqDegError, UnknownNameError
+
+SEVERITIES: Final = (0, 1, 2)
+"""L0 (clean), L1 (mild), L2 (severe)."""
+
+SEVERITY_NAMES: Final = ("L0", "L1", "L2")
+
+MODALITIES: Final = ("CT", "MRI", "histopathology", "dermoscopy", "endoscopy", "X-ray", "ultrasound")
+"""The seven modalities, in the paper's order."""
+
+NO_DEGRADATION: Final = "none"
+"""What the columns `degradation` and `category` hold for a clean row."""
+
+CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "limited_angle": "artifacts",
+        "sparse_view": "artifacts",
+        "bias_field": "artifacts",
+        "undersampling": "artifacts",
+        "ghosting": "artifacts",
+        "blood_cell": "artifacts",
+        "dark_spots": "artifacts",
+        "object_rotation": "motion",
+        "object_movement": "motion",
+        "adjust_brightness": "intensity",
+        "exposure": "intensity",
+        "reduce_contrast": "intensity",
+        "gaussian_noise": "noise",
+        "low_dose": "noise",
+        "low_resolution": "resolution_and_blur",
+        "motion_blur": "resolution_and_blur",
+        "gaussian_blur": "resolution_and_blur",
+        "bubble": "resolution_and_blur",
+    }
+)
+"""Category of each degradation (paper, table of degradation types)."""
+
+DEGRADATION_NAMES: Final = tuple(CATEGORY_OF)
+CATEGORIES: Final = ("artifacts", "motion", "intensity", "noise", "resolution_and_blur")
+
+APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
+    {
+        "CT": (
+            "limited_angle",
+            "sparse_view",
+            "object_rotation",
+            "gaussian_noise",
+            "low_dose",
+            "low_resolution",
+            "motion_blur",
+        ),
+        # Object movement counts as general in the paper's table, but was made in k-space and is shown for MRI
+        # only, so it is MRI's here.
+        "MRI": (
+            "bias_field",
+            "undersampling",
+            "ghosting",
+            "object_rotation",
+            "object_movement",
+            "gaussian_noise",
+            "low_resolution",
+            "motion_blur",
+        ),
+        "histopathology": ("blood_cell", "dark_spots", "low_resolution", "bubble"),
+        "dermoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
+        "endoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
+        "X-ray": ("object_rotation", "exposure", "gaussian_noise", "low_resolution", "motion_blur"),
+        "ultrasound": (
+            "object_rotation",
+            "reduce_contrast",
+            "gaussian_noise",
+            "low_resolution",
+            "motion_blur",
+        ),
+    }
+)
+"""Degradations that suit each modality: the pairs that the published figures show."""
+
+LEVELS: Final = ("medical_perception", "clinical_reasoning")
+
+LEVEL_OF_TASK: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "anatomical_recognition": "medical_perception",
+        "imaging_perception": "medical_perception",
+        "clinical_understanding": "medical_perception",
+        "basic_science_reasoning": "clinical_reasoning",
+        "diagnostic_reasoning": "clinical_reasoning",
+        "treatment_reasoning": "clinical_reasoning",
+    }
+)
+TASKS: Final = tuple(LEVEL_OF_TASK)
+
+TASK_OF_SKILL: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "Skeletal System": "anatomical_recognition",
+        "Cardiovascular": "anatomical_recognition",
+        "Abdominal Structures": "anatomical_recognition",
+        "Respiratory System": "anatomical_recognition",
+        "Gastrointestinal Tract": "anatomical_recognition",
+        "Neurovascular": "anatomical_recognition",
+        "General Structures": "anatomical_recognition",
+        "Muscle Recognition": "anatomical_recognition",
+        "Cell and Microbes": "anatomical_recognition",
+        "General Science Reasoning": "basic_science_reasoning",
+        "Pathophysiological Reasoning": "basic_science_reasoning",
+        "Clinical Correlation": "basic_science_reasoning",
+        "Disease Diagnosis": "clinical_understanding",
+        "Severity Grading": "clinical_understanding",
+        "Basic Science Understanding": "clinical_understanding",
+        "Lesion Grading": "clinical_understanding",
+        "Attribute Recognition": "clinical_understanding",
+        "Treatment Understanding": "clinical_understanding",
+        "General Diagnosis Reasoning": "diagnostic_reasoning",
+        "Laboratory/Imaging Interpretation": "diagnostic_reasoning",
+        "Clinical Presentation Analysis": "diagnostic_reasoning",
+        "Disease Mechanism Recognition": "diagnostic_reasoning",
+        "Counting": "imaging_perception",
+        "Surgical Workflow Recognition": "imaging_perception",
+        "Image Quality Grading": "imaging_perception",
+        "Surgical Instrument Recognition": "imaging_perception",
+        "Treatment Reasoning": "treatment_reasoning",
+        "Pharmacological Treatment": "treatment_reasoning",
+        "Initial/Emergency Management": "treatment_reasoning",
+        "Surgical Treatment Selection": "treatment_reasoning",
+    }
+)
+"""Task of each of the 30 skills (paper, table of capabilities)."""
+
+SKILLS: Final = tuple(TASK_OF_SKILL)
+
+DEGRADATION_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # Identifiers in the authors' released files.
+        "bias_field_artifact": "bias_field",
+        "undersampling_artifact": "undersampling",
+        "ghosting_artifact": "ghosting",
+        "blood_cell_artifact": "blood_cell",
+        "dark_spots_artifact": "dark_spots",
+        "rotation_artifact": "object_rotation",
+        "random_motion_artifact": "object_movement",
+        "exposure_artifact": "exposure",
+        "downsample_artifact": "low_resolution",
+        "xray_motion_blur_artifact": "motion_blur",
+        "bubble_artifact": "bubble",
+        # Captions of the authors' web page, where they differ from both the paper and the files.
+        "downsample": "low_resolution",
+        "random_motion": "object_movement",
+        "rotation": "object_rotation",
+        # What a clean row is called.
+        "none": NO_DEGRADATION,
+        "good": NO_DEGRADATION,
+        "clean": NO_DEGRADATION,
+        "reference": NO_DEGRADATION,
+    }
+)
+"""Other names of degradations, after `_fold`; a paper's name such as "Ghosting artifact" folds to one of them."""
+
+MODALITY_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ct_computed_tomography": "CT",
+        "computed_tomography": "CT",
+        "mr": "MRI",
+        "mr_imaging": "MRI",
+        "magnetic_resonance_imaging": "MRI",
+        # OmniMedVQA hyphenates the word.
+        "mr_mag_netic_resonance_imaging": "MRI",
+        "mr_magnetic_resonance_imaging": "MRI",
+        "xray": "X-ray",
+        "radiography": "X-ray",
+        "ultrasound_imaging": "ultrasound",
+        "ultrasonography": "ultrasound",
+        "microscopy_images": "histopathology",
+        "microscopy": "histopathology",
+        "histology": "histopathology",
+        "dermatoscopy": "dermoscopy",
+    }
+)
+
+SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        # The strings of the released files are not documented; these are the likely ones.
+        **{name: 0 for name in ("0", "l0", "good", "clean", "none", "reference", "original", "level_0")},
+        **{name: 1 for name in ("1", "l1", "mild", "low", "slight", "light", "minor", "level_1")},
+        **{name: 2 for name in ("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2")},
+    }
+)
+
+SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # Names in the released files. The paper gives no table of them: the pairing is our reading.
+        "bone_recognition": "Skeletal System",
+        "bone": "Skeletal System",
+        "skeletal_system_recognition": "Skeletal System",
+        "blood_vessels_recognition": "Cardiovascular",
+        "organ_recognition_heart": "Cardiovascular",
+        "organ_recognition_abdomen": "Abdominal Structures",
+        "organ_recognition_thorax": "Respiratory System",
+        "organ_recognition_lung": "Respiratory System",
+        "organ_recognition_head_and_neck": "General Structures",
+        "organ_recognition_pelvic": "General Structures",
+        "organ_recognition_gastrointestinal_tract": "Gastrointestinal Tract",
+        "nervous_tissue": "Neurovascular",
+        "muscle": "Muscle Recognition",
+        "cell_recognition": "Cell and Microbes",
+        "microorganism_recognition": "Cell and Microbes",
+        "diagnosis_reasoning": "General Diagnosis Reasoning",
+        "basic_science_reasoning": "General Science Reasoning",
+    }
+)
+
+
+def _fold(name: str) -> str:
+    """Reduce a name to lower-case words joined by underscores: "Bias-Field  Artifact" to bias_field_artifact."""
+    return "_".join("".join(c if c.isalnum() else " " for c in name.casefold()).split())
+
+
+def _resolver(names: Iterable[str], aliases: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({**aliases, **{_fold(name): name for name in names}})
+
+
+_DEGRADATIONS = _resolver(DEGRADATION_NAMES, DEGRADATION_ALIASES)
+_MODALITIES = _resolver(MODALITIES, MODALITY_ALIASES)
+_SKILLS = _resolver(SKILLS, SKILL_ALIASES)
+_CATEGORIES = _resolver(CATEGORIES, {})
+_TASKS = _resolver(TASKS, {})
+
+
+def _resolve(kind: str, name: object, table: Mapping[str, str], allowed: Iterable[str]) -> str:
+    found = table.get(_fold(name)) if isinstance(name, str) else None
+    if found is None or (found == NO_DEGRADATION and NO_DEGRADATION not in allowed):
+        raise UnknownNameError(kind, name, allowed, also=table)
+    return found
+
+
+def resolve_degradation(name: str, *, allow_none: bool = False) -> str:
+    """Return the canonical name of a degradation.
+
+    Parameters
+    ----------
+    name : str
+        One of `DEGRADATION_NAMES` or an alias of `DEGRADATION_ALIASES`; case, spaces and hyphens do not matter.
+    allow_none : bool
+        Accept the names of a clean row ("none", "good", ...) and return "none" for them.
+
+    Raises
+    ------
+    UnknownNameError
+        For any other name; the message lists what is allowed and suggests the nearest.
+    """
+    allowed = (*DEGRADATION_NAMES, NO_DEGRADATION) if allow_none else DEGRADATION_NAMES
+    return _resolve("degradation", name, _DEGRADATIONS, allowed)
+
+
+def resolve_modality(name: str) -> str:
+    """Return the canonical name of one of the seven modalities; raise `UnknownNameError` otherwise."""
+    return _resolve("modality", name, _MODALITIES, MODALITIES)
+
+
+def resolve_category(name: str) -> str:
+    """Return the canonical name of one of the five categories; raise `UnknownNameError` otherwise."""
+    return _resolve("category", name, _CATEGORIES, CATEGORIES)
+
+
+def resolve_skill(name: str) -> str:
+    """Return the canonical name of one of the 30 skills; raise `UnknownNameError` otherwise.
+
+    A reader of foreign data keeps the source's own name when this raises: a row is never dropped for its skill.
+    """
+    return _resolve("skill", name, _SKILLS, SKILLS)
+
+
+def resolve_task(name: str) -> str:
+    """Return the canonical name of one of the six tasks; raise `UnknownNameError` otherwise."""
+    return _resolve("task", name, _TASKS, TASKS)
+
+
+def resolve_severity(severity: int | str) -> int:
+    """Return 0, 1 or 2 for a severity given as an integer, as "L0" to "L2", or as a word such as "mild".
+
+    Raises
+    ------
+    MedqDegError
+        For anything else, booleans and 1.5 included.
+    """
+    if isinstance(severity, str):
+        found = SEVERITY_ALIASES.get(_fold(severity))
+        if found is not None:
+            return found
+    elif not isinstance(severity, bool) and severity in SEVERITIES:
+        return int(severity)
+    raise MedqDegError(
+        f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {severity!r}"
+    )
+
+
+def applicable(modality: str) -> tuple[str, ...]:
+    """Return the names of the degradations that suit a modality, in the order of `DEGRADATION_NAMES`.
+
+    Examples
+    --------
+    >>> applicable("histopathology")
+    ('blood_cell', 'dark_spots', 'low_resolution', 'bubble')
+    """
+    return APPLICABLE[resolve_modality(modality)]
+
+
+def modalities_of(degradation: str) -> tuple[str, ...]:
+    """Return the modalities that a degradation suits, in the order of `MODALITIES`."""
+    name = resolve_degradation(degradation)
+    return tuple(modality for modality in MODALITIES if name in APPLICABLE[modality])
