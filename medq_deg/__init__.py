@@ -1,4 +1,4 @@
-"""MedQ-Deg: can a vision-language model still be trusted when the medical image is bad?
+"""MedQ-Deg measures whether a vision-language model can still be trusted when the medical image is bad.
 
 The public names of the package. They are loaded when first used, so that `import medq_deg` is cheap.
 """
@@ -28,7 +28,16 @@ _HOME = {
 }
 _MODULES = ("metrics", "taxonomy")
 
-__all__ = ["DEGRADATIONS", "Degrade", "__version__", "applicable", "degrade", "metrics", "parse_answer", "taxonomy"]
+__all__ = [
+    "DEGRADATIONS",
+    "Degrade",
+    "__version__",
+    "applicable",
+    "degrade",
+    "metrics",
+    "parse_answer",
+    "taxonomy",
+]
 
 
 def __getattr__(name: str) -> Any:

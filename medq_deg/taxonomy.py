@@ -192,9 +192,9 @@ MODALITY_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
     {
         # The strings of the released files are not documented; these are the likely ones.
-        **{name: 0 for name in ("0", "l0", "good", "clean", "none", "reference", "original", "level_0")},
-        **{name: 1 for name in ("1", "l1", "mild", "low", "slight", "light", "minor", "level_1")},
-        **{name: 2 for name in ("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2")},
+        **dict.fromkeys(("0", "l0", "good", "clean", "none", "reference", "original", "level_0"), 0),
+        **dict.fromkeys(("1", "l1", "mild", "low", "slight", "light", "minor", "level_1"), 1),
+        **dict.fromkeys(("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2"), 2),
     }
 )
 
@@ -301,9 +301,7 @@ def resolve_severity(severity: int | str) -> int:
             return found
     elif not isinstance(severity, bool) and severity in SEVERITIES:
         return int(severity)
-    raise MedqDegError(
-        f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {severity!r}"
-    )
+    raise MedqDegError(f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {severity!r}")
 
 
 def applicable(modality: str) -> tuple[str, ...]:

@@ -1,0 +1,7 @@
+"""18 clinical degradations at two severities: pure, seeded functions on pictures."""
+
+from medq_deg.degradations.apply import degrade
+from medq_deg.degradations.registry import DEGRADATIONS, Degradation
+from medq_deg.taxonomy import applicable
+
+__all__ = ["DEGRADATIONS", "Degradation", "applicable", "degrade"]

@@ -1,0 +1,235 @@
+"""Applying a degradation to a picture: what is checked before, and how pixels come back after.
+
+Types, modes, sizes, seeds, grey pictures, markings and rounding are handled here once, for every degradation.
+"""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any, Literal, TypeAlias, overload
+
+import cv2
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+from PIL import Image
+
+from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
+from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.errors import ImageError, MedqDegError
+from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
+
+Rounding: TypeAlias = Literal["nearest", "truncate"]
+
+SMALLEST_SIDE = 32
+LARGEST_SIDE = 4096
+
+MARKING_SATURATION = 60
+"""Least difference between the largest and smallest channel of a pixel that belongs to a coloured marking."""
+
+_MARKING_MOST = 0.25
+"""Share of strongly coloured pixels above which a picture counts as a colour picture, not a marked grey one."""
+
+_GREY_REST = 12
+"""Mean saturation of the pixels outside the marking up to which the picture under it counts as grey."""
+
+
+@overload
+def degrade(
+    image: Image.Image,
+    name: str,
+    severity: int | str,
+    seed: int = 0,
+    *,
+    modality: str | None = None,
+    rounding: Rounding = "nearest",
+    keep_marking: bool = False,
+    **parameters: Any,
+) -> Image.Image: ...
+
+
+@overload
+def degrade(
+    image: NDArray[Any],
+    name: str,
+    severity: int | str,
+    seed: int = 0,
+    *,
+    modality: str | None = None,
+    rounding: Rounding = "nearest",
+    keep_marking: bool = False,
+    **parameters: Any,
+) -> ByteImage: ...
+
+
+def degrade(
+    image: Image.Image | NDArray[Any],
+    name: str,
+    severity: int | str,
+    seed: int = 0,
+    *,
+    modality: str | None = None,
+    rounding: Rounding = "nearest",
+    keep_marking: bool = False,
+    **parameters: Any,
+) -> Image.Image | ByteImage:
+    """Degrade one picture.
+
+    The result is a function of the arguments alone: the same bytes in any process, order or number of threads.
+    L1 and L2 with the same seed share what the physics shares (direction, position, noise pattern) and differ in
+    strength.
+
+    Parameters
+    ----------
+    image : PIL.Image.Image or (H, W), (H, W, 1) or (H, W, 3) uint8 array
+        Sides of 32 to 4096 px. Pillow modes: "L" and "RGB" come back as they are; "1" comes back as "L", and "P",
+        "CMYK", "YCbCr", "LA" and "RGBA" as "RGB" (an opaque alpha channel is dropped, a transparent one is
+        refused). 16-bit and float pictures are refused: which values are black and white is a clinical choice.
+    name : str
+        One of `medq_deg.DEGRADATIONS`, or an identifier of the authors' released files.
+    severity : int or str
+        0, 1 or 2; 0 returns an unchanged copy.
+    seed : int
+        0 or more. The same seed gives unrelated draws to different degradations.
+    modality : str, optional
+        Uses the severity of that modality where the published pictures ask for one; X-ray motion blur has a kernel
+        of its own.
+    rounding : {"nearest", "truncate"}
+        "truncate" is what the paper's authors did: up to one grey level darker.
+    keep_marking : bool
+        Paste strongly coloured pixels (a box, a contour) of a grey picture back after the degradation, and degrade
+        the grey picture under them. Without effect on colour pictures, and on degradations that move the anatomy,
+        where a marking moves with it.
+    **parameters
+        Replace single parameters of the severity, see ``medq_deg.DEGRADATIONS[name].parameters``.
+
+    Returns
+    -------
+    PIL.Image.Image or uint8 array
+        As the input: same type, shape and mode.
+
+    Raises
+    ------
+    MedqDegError
+        For an unknown degradation, modality, severity, rounding or parameter, or a bad seed.
+    ImageError
+        For a picture of another kind or size; a subclass of `MedqDegError`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> scan = np.full((64, 48), 100, np.uint8)
+    >>> degrade(scan, "adjust_brightness", severity=1)[0, 0]
+    np.uint8(25)
+    """
+    degradation = DEGRADATIONS[resolve_degradation(name)]
+    level = resolve_severity(severity)
+    where = resolve_modality(modality) if modality is not None else None
+    if rounding not in ("nearest", "truncate"):
+        raise MedqDegError(f"rounding must be 'nearest' or 'truncate', got {rounding!r}")
+    degradation.check_parameters(parameters)
+    rng = generator(seed, degradation.name)
+    array = pixels(image)
+    if level == 0:
+        result = array.copy()
+    else:
+        settings = {**degradation.parameters_for(level, where), **parameters}
+        marking = None if degradation.moves or not keep_marking else find_marking(array)
+        flat = luma(array) if marking is not None else _collapse(array)
+        result = _to_bytes(degradation.function(flat.astype(np.float32), rng, **settings), rounding)
+        if result.ndim < array.ndim:
+            result = np.repeat(result[..., None], array.shape[2], axis=2)
+        if marking is not None:
+            result[marking] = array[marking]
+    return Image.fromarray(result) if isinstance(image, Image.Image) else result
+
+
+def generator(seed: int, name: str) -> Generator:
+    """Return the random generator of one degradation of one picture.
+
+    Parameters
+    ----------
+    seed : int
+        0 or more.
+    name : str
+        Canonical name of the degradation; it separates the streams of two degradations with one seed.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
+        raise MedqDegError(f"seed must be an integer of 0 or more, got {seed!r}")
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(seed), zlib.crc32(name.encode())])))
+
+
+def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
+    """Return a picture as a uint8 array of shape (H, W), (H, W, 1) or (H, W, 3), or raise `ImageError`."""
+    if isinstance(image, Image.Image):
+        check_size(*image.size)
+        return np.asarray(_plain_mode(image))
+    if not isinstance(image, np.ndarray):
+        raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")
+    if image.dtype != np.uint8:
+        raise ImageError(
+            f"an array must hold uint8 grey levels of 0 to 255, got {image.dtype}: window it to 8 bits first"
+        )
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
+        raise ImageError(f"an array must have shape (H, W), (H, W, 1) or (H, W, 3), got {image.shape}")
+    check_size(image.shape[1], image.shape[0])
+    return image
+
+
+def check_size(width: int, height: int) -> None:
+    """Raise `ImageError` unless both sides are within 32 to 4096 px."""
+    if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
+        raise ImageError(
+            f"a picture must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, got {width} x {height} px"
+        )
+
+
+def _plain_mode(image: Image.Image) -> Image.Image:
+    mode = image.mode
+    if mode in ("L", "RGB"):
+        return image
+    if mode == "1":
+        return image.convert("L")
+    if mode in ("CMYK", "YCbCr") or (mode == "P" and "transparency" not in image.info):
+        return image.convert("RGB")
+    if mode in ("LA", "RGBA", "PA", "P"):
+        colours = image.convert("RGBA")
+        lowest, _ = colours.getchannel("A").getextrema()
+        if lowest == 255:
+            return colours.convert("RGB")
+        raise ImageError(f"a picture of mode {mode!r} must be opaque, this one is transparent: flatten it first")
+    if mode.startswith(("I", "F")):
+        raise ImageError(f"a picture must have 8 bits a channel, got mode {mode!r}: window it to 8 bits first")
+    raise ImageError(f"a picture of mode {mode!r} cannot be used: convert it to 'L' or 'RGB' first")
+
+
+def find_marking(array: ByteImage) -> NDArray[np.bool_] | None:
+    """Return the (H, W) mask of the coloured marking on a grey picture; None if there is none.
+
+    A pixel belongs to it when its channels differ by `MARKING_SATURATION` or more. The mask is widened by a pixel
+    in every direction, for the blended edge of the line.
+    """
+    if array.ndim == 2 or array.shape[2] == 1:
+        return None
+    saturation = array.max(axis=2) - array.min(axis=2)
+    mask = saturation >= MARKING_SATURATION
+    if not 0 < mask.mean() <= _MARKING_MOST:
+        return None
+    mask = np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)), bool)
+    return mask if saturation[~mask].mean() <= _GREY_REST else None
+
+
+def _collapse(array: ByteImage) -> NDArray[np.uint8]:
+    """Return one channel of a grey picture stored in one or three equal channels, else the array itself."""
+    if array.ndim == 3:
+        first = array[..., 0]
+        if all(np.array_equal(first, array[..., c]) for c in range(1, array.shape[2])):
+            return np.ascontiguousarray(first)
+    return array
+
+
+def _to_bytes(image: FloatImage, rounding: Rounding) -> ByteImage:
+    clipped = np.clip(image, 0, 255)
+    if rounding == "nearest":
+        np.rint(clipped, out=clipped)
+    return clipped.astype(np.uint8)

@@ -1,0 +1,213 @@
+"""The table of the degradations: what each is, whom it suits, how strong it is at L1 and L2, and why.
+
+This file is data. The functions live in the modules of the physical families; lengths are fractions of sqrt(H W),
+strengths in grey levels are of 255. "reference" in a source means severity_reference.csv and "by modality"
+severity_by_modality.csv: figures measured on the pictures that the paper's authors published.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final
+
+from medq_deg.degradations import blur, ct, intensity, motion, noise
+from medq_deg.degradations.arrays import ImageFunction
+from medq_deg.errors import MedqDegError
+from medq_deg.taxonomy import CATEGORY_OF, modalities_of
+
+Parameters = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Severities:
+    """Parameters of one degradation at L1 and L2, and where they come from."""
+
+    mild: Parameters
+    severe: Parameters
+    source: str
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """One degradation.
+
+    Attributes
+    ----------
+    name : str
+        Canonical name, one of `medq_deg.taxonomy.DEGRADATION_NAMES`.
+    summary : str
+        What the artefact is, in one line.
+    function : callable
+        Pure function ``f(image, rng, **parameters)`` on float32 arrays, see `medq_deg.degradations.arrays`.
+    severities : Severities
+        Parameters for any picture.
+    reference : str
+        Source of the physics.
+    random : bool
+        Whether the result depends on the seed.
+    moves : bool
+        Whether it moves the anatomy, so that masks, boxes and markings have to move with it.
+    by_modality : mapping of str to Severities
+        Parameters for pictures of a modality where the published figures ask for others.
+    """
+
+    name: str
+    summary: str
+    function: ImageFunction
+    severities: Severities
+    reference: str
+    random: bool = True
+    moves: bool = False
+    by_modality: Mapping[str, Severities] = field(default_factory=dict)
+
+    @property
+    def category(self) -> str:
+        """One of `medq_deg.taxonomy.CATEGORIES`."""
+        return CATEGORY_OF[self.name]
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modalities that the degradation suits."""
+        return modalities_of(self.name)
+
+    @property
+    def parameters(self) -> Mapping[int, Parameters]:
+        """Parameters of the function at severity 1 and 2, for any picture."""
+        return MappingProxyType({1: self.severities.mild, 2: self.severities.severe})
+
+    def parameters_for(self, severity: int, modality: str | None = None) -> Parameters:
+        """Return the parameters at severity 1 or 2 for pictures of a modality (canonical name)."""
+        chosen = self.by_modality.get(modality, self.severities) if modality else self.severities
+        return chosen.mild if severity == 1 else chosen.severe
+
+    def check_parameters(self, names: Mapping[str, Any]) -> None:
+        """Raise `MedqDegError` if a name is not a parameter of the function."""
+        allowed = list(inspect.signature(self.function).parameters)[2:]
+        for name in names:
+            if name not in allowed:
+                raise MedqDegError(f"{self.name} has no parameter {name!r}; it has {', '.join(allowed)}")
+
+
+_TABLE: Final = (
+    Degradation(
+        "sparse_view",
+        "CT reconstructed from too few projections: fine streaks over the whole picture",
+        ct.sparse_view,
+        Severities(
+            {"views": 72},
+            {"views": 36},
+            "L2 reference: fair fit; its 144 views at L1 leave 30 dB on our pictures where 22 to 23 are published, "
+            "so L1 is chosen by those figures",
+        ),
+        "Kak and Slaney, sec. 5.1",
+    ),
+    Degradation(
+        "object_rotation",
+        "the patient lies turned: the picture is rotated on a black canvas",
+        motion.object_rotation,
+        Severities(
+            {"angles": (10.0, 25.0)},
+            {"angles": (100.0, 175.0)},
+            "reference: 18 and -153 degrees, good fit; the ranges around them are ours",
+        ),
+        "rigid rotation, linear interpolation",
+        moves=True,
+    ),
+    Degradation(
+        "adjust_brightness",
+        "too little light: every grey value lower by the same amount, shadows clipped",
+        intensity.adjust_brightness,
+        Severities({"offset": -75.0}, {"offset": -113.0}, "reference: exact fit"),
+        "additive shift with clipping",
+        random=False,
+    ),
+    Degradation(
+        "exposure",
+        "X-ray film exposed too much (dark) or too little (bright)",
+        intensity.exposure,
+        Severities(
+            {"gamma": 1.451, "fog": 9.5},
+            {"gamma": 2.357, "fog": 27.3},
+            "reference: good fit of the dark direction; the bright one is its inverse curve (ours)",
+        ),
+        "Hurter and Driffield 1890; Bushberg et al., ch. 7",
+    ),
+    Degradation(
+        "reduce_contrast",
+        "grey values pulled towards their mean: a veiled, flat picture",
+        intensity.reduce_contrast,
+        Severities({"contrast": 0.65}, {"contrast": 0.297}, "reference: exact fit"),
+        "linear contrast about the mean",
+        random=False,
+    ),
+    Degradation(
+        "gaussian_noise",
+        "white noise of the detector or the amplifier",
+        noise.gaussian_noise,
+        Severities({"sigma": 12.2}, {"sigma": 20.3}, "reference (X-ray): good fit"),
+        "Gonzalez and Woods, sec. 5.2",
+        by_modality={
+            "CT": Severities({"sigma": 19.0}, {"sigma": 30.0}, "by modality"),
+            "MRI": Severities({"sigma": 15.0}, {"sigma": 23.0}, "by modality"),
+            "ultrasound": Severities({"sigma": 8.5}, {"sigma": 14.0}, "by modality"),
+        },
+    ),
+    Degradation(
+        "low_resolution",
+        "a coarse grid: fewer and larger pixels",
+        blur.low_resolution,
+        Severities(
+            {"scale": 0.7}, {"scale": 0.4}, "by modality (CT, MRI, endoscopy); one X-ray in the reference: 0.597, 0.06"
+        ),
+        "linear interpolation down, nearest neighbour up",
+        by_modality={
+            "ultrasound": Severities({"scale": 0.8}, {"scale": 0.55}, "by modality"),
+            "histopathology": Severities({"scale": 0.7}, {"scale": 0.27}, "by modality"),
+            "X-ray": Severities(
+                {"scale": 0.7}, {"scale": 0.2}, "by figures of the reference, not by its 0.06: see benchmarks"
+            ),
+            "dermoscopy": Severities({"scale": 0.7}, {"scale": 0.2}, "by modality"),
+        },
+        random=False,
+    ),
+    Degradation(
+        "motion_blur",
+        "blurred along a line by even motion during the exposure",
+        blur.motion_blur,
+        Severities(
+            {"length": 8 / 513, "angles": (0.0, 180.0)},
+            {"length": 11 / 513, "angles": (0.0, 180.0)},
+            "reference: good fit; any direction (ours)",
+        ),
+        "Gonzalez and Woods, sec. 5.6",
+        by_modality={
+            "MRI": Severities(
+                {"length": 0.024, "angles": (0.0, 180.0)}, {"length": 0.036, "angles": (0.0, 180.0)}, "by modality"
+            ),
+            "ultrasound": Severities(
+                {"length": 0.022, "angles": (0.0, 180.0)}, {"length": 0.032, "angles": (0.0, 180.0)}, "by modality"
+            ),
+            "X-ray": Severities(
+                {"length": 13 / 1024, "angles": (-20.0, 20.0)},
+                {"length": 41 / 1024, "angles": (-20.0, 20.0)},
+                "reference (xray_motion_blur_artifact): good fit; the range of directions is ours",
+            ),
+        },
+    ),
+    Degradation(
+        "gaussian_blur",
+        "out of focus: every point spread to a round blot",
+        blur.gaussian_blur,
+        Severities({"sigma": 3 / 499}, {"sigma": 7 / 499}, "reference: exact fit"),
+        "Goodman, ch. 6",
+        random=False,
+    ),
+)
+
+DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(
+    {entry.name: entry for name in CATEGORY_OF for entry in _TABLE if entry.name == name}
+)
+"""Every degradation by its canonical name, in the paper's order."""
