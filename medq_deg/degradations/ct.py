@@ -6,13 +6,18 @@ it. The geometry is that of scikit-image's `radon` and `iradon`, which the tests
 
 from __future__ import annotations
 
+import numpy as np
 from numpy.random import Generator
 
-from medq_deg.degradations.arrays import FloatImage, each_channel
+from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, luma
 from medq_deg.degradations.ct_kernels import convolve, spectrum
+from medq_deg.degradations.ct_low_dose import noise_image
 
 _STARTS_PER_SPACING = 4
 """Start angles of a sparse scan, as fractions of the angle between views. Few, so that kernels are used again."""
+
+_WEDGES = 12
+_VIEWS_PER_DEGREE = 2
 
 
 def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
@@ -34,3 +39,49 @@ def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
     start = int(rng.integers(_STARTS_PER_SPACING)) / _STARTS_PER_SPACING * 180 / views
     kernel = spectrum(*image.shape[:2], views, 180.0, start)
     return each_channel(lambda plane: convolve(plane, kernel), image)
+
+
+def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImage:
+    """Reconstruct a picture from projections over less than 180 degrees: edges of some directions smear out.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3) float32 in [0, 255]
+    rng : numpy.random.Generator
+        Draws the centre of the missing wedge, a multiple of 15 degrees; both severities share it.
+    arc : float
+        Angle covered, in degrees, up to 180, with two projections a degree.
+
+    References
+    ----------
+    Kak and Slaney, Principles of Computerized Tomographic Imaging, ch. 3; Quinto, Inverse Problems 9 (1993) 1201 (which
+    edges are lost). Angles: chosen by severity_by_modality.csv around the weak estimates of severity_reference.csv (165
+    to 175 and 115 to 120 degrees).
+    """
+    missing = int(rng.integers(_WEDGES)) * 180 / _WEDGES
+    start = (missing + (180 - arc) / 2) % 180
+    kernel = spectrum(*image.shape[:2], round(_VIEWS_PER_DEGREE * arc), arc, start)
+    return each_channel(lambda plane: convolve(plane, kernel), image)
+
+
+def low_dose(image: FloatImage, rng: Generator, *, photons: float, electronic: float) -> FloatImage:
+    """Scan with few photons: grain that grows with the path through the body and streaks along dense structures.
+
+    Parameters
+    ----------
+    image : (H, W) or (H, W, 3) float32 in [0, 255]
+        The noise follows from the luminance and is the same in every channel.
+    rng : numpy.random.Generator
+        Draws the noise; both severities of a row share it up to its strength.
+    photons : float
+        Photons of an unattenuated ray.
+    electronic : float
+        Standard deviation of the electronic noise, in photons.
+
+    References
+    ----------
+    Buzug, Computed Tomography, ch. 2 and 9; see `medq_deg.degradations.ct_low_dose` for the model. Strengths: chosen by
+    severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI picture.
+    """
+    noise = noise_image(luma(image), rng, photons, electronic)
+    return np.asarray(image + broadcast_plane(noise, image), np.float32)

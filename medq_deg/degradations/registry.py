@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final
 
-from medq_deg.degradations import blur, ct, intensity, motion, noise
+from medq_deg.degradations import blur, ct, histopathology, intensity, motion, mri, noise
 from medq_deg.degradations.arrays import ImageFunction
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import CATEGORY_OF, modalities_of
@@ -93,6 +93,13 @@ class Degradation:
 
 _TABLE: Final = (
     Degradation(
+        "limited_angle",
+        "CT from projections over less than 180 degrees: edges of some directions smear out",
+        ct.limited_angle,
+        Severities({"arc": 145.0}, {"arc": 115.0}, "by modality and by eye; the estimates of the reference are weak"),
+        "Kak and Slaney, ch. 3; Quinto 1993",
+    ),
+    Degradation(
         "sparse_view",
         "CT reconstructed from too few projections: fine streaks over the whole picture",
         ct.sparse_view,
@@ -103,6 +110,76 @@ _TABLE: Final = (
             "so L1 is chosen by those figures",
         ),
         "Kak and Slaney, sec. 5.1",
+    ),
+    Degradation(
+        "bias_field",
+        "MRI coil sensitivity that falls with the distance: smooth bright and dark regions",
+        mri.bias_field,
+        Severities({"lowest": 0.36, "highest": 0.68}, {"lowest": 0.28, "highest": 0.54}, "reference: good fit"),
+        "Van Leemput et al. 1999",
+    ),
+    Degradation(
+        "undersampling",
+        "MRI with k-space lines left out: blur and aliasing along one axis",
+        mri.undersampling,
+        Severities({"center": 0.08, "acceleration": 5.5}, {"center": 0.08, "acceleration": 6.8}, "reference: good fit"),
+        "Lustig et al. 2007; Zbontar et al. 2018",
+    ),
+    Degradation(
+        "ghosting",
+        "MRI of a body that moves periodically: displaced copies along the phase axis",
+        mri.ghosting,
+        Severities(
+            {"weights": (0.12, 0.10, 0.09, 0.06, 0.04)},
+            {"weights": (0.56, 0.52, 0.47, 0.43, 0.38, 0.34)},
+            "reference: good fit",
+        ),
+        "Wood and Henkelman 1985",
+    ),
+    Degradation(
+        "blood_cell",
+        "translucent red blood cells over the section",
+        histopathology.blood_cell,
+        Severities({"coverage": 0.2, "opacity": 0.25}, {"coverage": 0.47, "opacity": 0.33}, "reference: rough fit"),
+        "Porter and Duff 1984; Evans and Fung 1972",
+    ),
+    Degradation(
+        "dark_spots",
+        "a smooth dark area: dirt or a fold out of focus absorbs light",
+        histopathology.dark_spots,
+        Severities({"depth": 0.47, "radius": 51 / 256}, {"depth": 0.77, "radius": 89 / 256}, "reference: good fit"),
+        "Beer-Lambert absorption",
+    ),
+    Degradation(
+        "object_movement",
+        "MRI of a body that moves during the scan: doubled edges and ringing",
+        mri.object_movement,
+        Severities(
+            {"segments": 5, "shift": 0.006, "degrees": 0.6},
+            {"segments": 5, "shift": 0.03, "degrees": 3.0},
+            "by modality and by eye; the reference could not identify it",
+        ),
+        "Wood and Henkelman 1985; Shaw et al. 2019",
+    ),
+    Degradation(
+        "low_dose",
+        "CT with few photons: grain that grows with the path through the body, streaks along dense structures",
+        ct.low_dose,
+        Severities(
+            {"photons": 1e5, "electronic": 5.0},
+            {"photons": 2.5e4, "electronic": 5.0},
+            "by modality; the reference is of MRI",
+        ),
+        "Buzug, ch. 2 and 9",
+    ),
+    Degradation(
+        "bubble",
+        "an air bubble under the cover slip: a blurred disc with a dark rim",
+        histopathology.bubble,
+        Severities(
+            {"radius": 50 / 256, "sigma": 1.6 / 256}, {"radius": 92 / 256, "sigma": 3.2 / 256}, "reference: exact fit"
+        ),
+        "refraction at a sphere, defocus",
     ),
     Degradation(
         "object_rotation",

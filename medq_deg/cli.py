@@ -1,0 +1,240 @@
+"""The command line: parses arguments, shows progress, prints results. All work is done elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from medq_deg import __version__
+from medq_deg.errors import MedqDegError
+from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
+
+app = typer.Typer(
+    name="medq-deg",
+    help="Can a vision-language model still be trusted when the medical image is bad?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+console = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+Seed = Annotated[int, typer.Option(help="Seed, 0 or more: the same seed gives the same bytes.")]
+
+
+def main() -> None:
+    """Run the command line; what the user did wrong is one line and exit code 2."""
+    try:
+        app()
+    except MedqDegError as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> None:
+    errors.print(f"medq-deg: {' '.join(message.split())}", markup=False, highlight=False, style="red")
+    sys.exit(2)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) that draws a bar with rate and time left."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=errors, transient=True) as bar:
+        task = bar.add_task(what, total=None, rate="")
+
+        def update(done: int, total: int) -> None:
+            speed = bar.tasks[0].speed
+            bar.update(task, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield update
+
+
+def _version(show: bool) -> None:
+    if show:
+        console.print(f"medq-deg {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version
+
+
+@app.command(epilog="Example: medq-deg degrade scans/ degraded/ --type sparse_view --severity 2 --modality CT --seed 7")
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file for a picture, a folder for a folder.")],
+    kind: Annotated[str, typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them.")],
+    severity: Annotated[str, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")],
+    seed: Seed = 0,
+    modality: Annotated[str | None, typer.Option(help="Modality of the pictures, such as CT.")] = None,
+    keep_marking: Annotated[bool, typer.Option("--keep-marking", help="Keep coloured markings sharp.")] = False,
+    rounding: Annotated[str, typer.Option(help="nearest, or truncate as the paper's authors did.")] = "nearest",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Degrade a picture, or every picture of a folder.
+
+    A folder's pictures are written as PNG under the same names; one that cannot be read is reported and left out, and
+    the exit code is then 1.
+    """
+    from medq_deg.degradations.folder import degrade_file, degrade_folder
+
+    name, level = resolve_degradation(kind), resolve_severity(severity)
+    options: dict[str, Any] = {
+        "modality": resolve_modality(modality) if modality is not None else None,
+        "rounding": rounding,
+        "keep_marking": keep_marking,
+    }
+    if not source.is_dir():
+        output = target / f"{source.stem}.png" if target.is_dir() else target
+        if output.exists() and not overwrite:
+            raise MedqDegError(f"{output} exists: use --overwrite to replace it")
+        degrade_file(source, output, name, level, seed, **options)
+        return
+    if target.exists() and not target.is_dir():
+        raise MedqDegError(f"{target} is a file, but {source} is a folder: a folder is needed for the output")
+    with _progress("degrading") as progress:
+        report = degrade_folder(source, target, name, level, seed, overwrite=overwrite, progress=progress, **options)
+    for _, reason in report.skipped:
+        errors.print(f"skipped {reason}", markup=False, highlight=False, style="yellow")
+    console.print(f"{len(report.written)} pictures written to {target}, {len(report.skipped)} skipped", highlight=False)
+    if report.skipped:
+        raise typer.Exit(1)
+
+
+@app.command("list", epilog="Example: medq-deg list")
+def list_degradations() -> None:
+    """List the degradations: what they are, whom they suit, how strong they are."""
+    from medq_deg.degradations import DEGRADATIONS
+
+    table = Table(title=f"{len(DEGRADATIONS)} degradations")
+    for heading in ("type", "category", "modalities", "L1", "L2", "what it is"):
+        table.add_column(heading, overflow="fold")
+    for entry in DEGRADATIONS.values():
+        levels = ["\n".join(f"{k} {_short(v)}" for k, v in entry.parameters[s].items()) for s in (1, 2)]
+        table.add_row(entry.name, entry.category, ", ".join(entry.modalities), *levels, entry.summary)
+    console.print(table)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple):
+        return " to ".join(_short(part) for part in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+@app.command(epilog="Example: medq-deg evaluate --model ./my-model --data demo --out runs/my-model")
+def evaluate(
+    model: Annotated[str, typer.Option(help="A local folder with a transformers model, a Hub id, or `demo`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")],
+    data: Annotated[str, typer.Option(help="`demo`, the embedded demonstration set.")] = "demo",
+    trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
+    seed: Seed = 0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
+    parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
+) -> None:
+    """Let a model answer every question several times, and store what it said."""
+    from medq_deg import demo
+    from medq_deg.evaluation.run import evaluate as run
+    from medq_deg.models.parsing import PARSERS
+
+    if data != "demo":
+        raise MedqDegError(f"unknown data {data!r}; allowed: demo")
+    if parser not in PARSERS:
+        raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
+    loaded = _load_model(model, max_new_tokens)
+    try:
+        with _progress("asking") as progress:
+            summary = run(
+                loaded, demo.rows(), out, data_name=data, trials=trials, seed=seed, parser=parser, progress=progress
+            )
+    except KeyboardInterrupt:
+        errors.print(f"stopped; the same command continues the run in {out}", markup=False, highlight=False)
+        sys.exit(130)
+    console.print(
+        f"{summary.rows} rows: {summary.before} answered before, {summary.answered} now, {summary.failed} failed; "
+        f"run in {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if summary.failed:
+        raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
+
+
+def _load_model(name: str, max_new_tokens: int) -> Any:
+    try:
+        from medq_deg.models.transformers_model import TransformersModel
+    except ModuleNotFoundError as error:
+        raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
+    if name == "demo":
+        from medq_deg.demo.model import demo_model
+
+        name = str(demo_model())
+    return TransformersModel(name, max_new_tokens=max_new_tokens)
+
+
+@app.command(epilog="Example: medq-deg score runs/my-model")
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    coverage: Annotated[float, typer.Option(help="Least share of rows that must be answered, 0 to 1.")] = 1.0,
+) -> None:
+    """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
+    from medq_deg.evaluation.score import score_run
+
+    result = score_run(run, coverage=coverage)
+    _print_scores(result)
+    console.print(f"written to {run / 'metrics.json'}", highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: medq-deg demo --out runs/demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")] = Path("runs/demo"),
+) -> None:
+    """Run the whole path on the embedded demonstration set with a tiny model: a minute on two cores, no download."""
+    from medq_deg import demo as demo_set
+
+    console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
+    evaluate(model="demo", out=out, data="demo")
+    score(out, coverage=1.0)
+
+
+def _print_scores(result: dict[str, Any]) -> None:
+    from medq_deg.evaluation.score import HEADLINE
+
+    table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {result['trials']} votes per row")
+    table.add_column("severity")
+    table.add_column("rows", justify="right")
+    for key in HEADLINE:
+        table.add_column(key.replace("_", " "), justify="right")
+    for name, figures in result["by_severity"].items():
+        table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
+    console.print(table)
+    if note := result["model"].get("note"):
+        console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
+
+
+def _with_interval(figures: dict[str, Any], key: str) -> str:
+    value, interval = figures[key], figures.get(f"{key}_ci")
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")

@@ -1,0 +1,76 @@
+"""The columns of a row, what they must hold, and the ids and seeds that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from string import ascii_uppercase
+from typing import Any, Final
+
+from medq_deg.errors import MedqDegError
+from medq_deg.seeds import derive_seed
+from medq_deg.taxonomy import LEVEL_OF_TASK, TASK_OF_SKILL
+
+COLUMNS: Final = (
+    "id",
+    "question_id",
+    "image",
+    "question",
+    "options",
+    "answer",
+    "modality",
+    "skills",
+    "task",
+    "level",
+    "degradation",
+    "category",
+    "severity",
+    "source",
+    "seed",
+)
+"""Every column of a row, in order. A row is a mapping, as `datasets` gives them."""
+
+LETTERS: Final = ascii_uppercase
+"""Letters of the options, in order: 26 at most."""
+
+
+def row_id(question_id: str, degradation: str, severity: int) -> str:
+    """Return ``<question_id>/<degradation>/L<severity>``."""
+    return f"{question_id}/{degradation}/L{severity}"
+
+
+def row_seed(seed: int, question_id: str, degradation: str) -> int:
+    """Return the seed of a row's degradation; L1 and L2 of a question share it."""
+    return derive_seed(seed, question_id, degradation)
+
+
+def check_question(question_id: str, question: str, options: Sequence[str], answer: str) -> None:
+    """Raise `MedqDegError` unless a question has 2 to 26 different options and the answer is the letter of one."""
+    if not question.strip():
+        raise MedqDegError(f"question {question_id!r} has no text")
+    if not 2 <= len(options) <= len(LETTERS):
+        raise MedqDegError(f"question {question_id!r} must have 2 to {len(LETTERS)} options, got {len(options)}")
+    if any(not option.strip() for option in options):
+        raise MedqDegError(f"question {question_id!r} has an empty option: {list(options)!r}")
+    if len(set(options)) < len(options):
+        raise MedqDegError(f"question {question_id!r} has an option twice: {list(options)!r}")
+    allowed = LETTERS[: len(options)]
+    if len(answer) != 1 or answer not in allowed:
+        raise MedqDegError(
+            f"question {question_id!r} has answer {answer!r}, which is no option; allowed: {', '.join(allowed)}"
+        )
+
+
+def task_and_level(skills: Sequence[str]) -> tuple[str, str]:
+    """Return the task and level of a row's first known skill, or two empty strings if none is known."""
+    for skill in skills:
+        if skill in TASK_OF_SKILL:
+            task = TASK_OF_SKILL[skill]
+            return task, LEVEL_OF_TASK[task]
+    return "", ""
+
+
+def without_picture(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row's columns but the picture, JSON-ready."""
+    return {
+        name: list(row[name]) if name in ("options", "skills") else row[name] for name in COLUMNS if name != "image"
+    }

@@ -1,0 +1,57 @@
+"""The embedded demonstration set: 20 real pictures with simple questions. Not the benchmark: see NOTICE.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from medq_deg.data.plan import make_plan
+from medq_deg.data.planned import PlannedRows
+from medq_deg.data.schema import check_question, row_id, task_and_level
+from medq_deg.taxonomy import NO_DEGRADATION
+
+FOLDER = Path(__file__).parent
+NOTE = "a demonstration on 20 pictures, not the benchmark: its scores say nothing about medical ability"
+
+
+class DemoQuestions(Sequence[dict[str, Any]]):
+    """The clean rows of the demo set; pictures are read on access."""
+
+    def __init__(self) -> None:
+        lines = (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+        self._records = [json.loads(line) for line in lines]
+        for record in self._records:
+            check_question(record["question_id"], record["question"], record["options"], record["answer"])
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        record = self._records[index]
+        task, level = task_and_level(record["skills"])
+        with Image.open(FOLDER / "images" / record["image"]) as image:
+            image.load()
+        return {
+            **record,
+            "id": row_id(record["question_id"], NO_DEGRADATION, 0),
+            "image": image,
+            "task": task,
+            "level": level,
+            "degradation": NO_DEGRADATION,
+            "category": NO_DEGRADATION,
+            "severity": 0,
+            "source": "demo",
+            "seed": 0,
+        }
+
+
+def rows(seed: int = 0) -> PlannedRows:
+    """Return the demo's rows at L0, L1 and L2, each question with one to three degradations that suit it."""
+    questions = DemoQuestions()
+    return PlannedRows(questions, make_plan(questions, seed))

@@ -1,0 +1,164 @@
+"""The loop: ask a model every row that has no answer yet, and store each answer as it comes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import medq_deg
+from medq_deg.data.planned import PlannedRows
+from medq_deg.data.schema import check_question, without_picture
+from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.store import RunFolder
+from medq_deg.models.base import Model, Query, Reply
+from medq_deg.models.parsing import parse_answer
+from medq_deg.models.prompts import INSTRUCTION, build_prompt
+from medq_deg.seeds import derive_seed
+
+TRIALS = 10
+"""Votes per row (paper, section on calibration)."""
+
+_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "torch", "transformers")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What a start of a run did: rows in all, answered before, answered now, failed now."""
+
+    rows: int
+    before: int
+    answered: int
+    failed: int
+
+
+def evaluate(
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    out: Path,
+    *,
+    data_name: str,
+    trials: int = TRIALS,
+    seed: int = 0,
+    parser: str = "strict",
+    batch_size: int = 8,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RunSummary:
+    """Ask a model every row `trials` times; continue where an earlier start of the same run ended.
+
+    Parameters
+    ----------
+    model : Model
+        See `medq_deg.models.base`.
+    rows : sequence of mappings
+        Rows with the columns of `medq_deg.data.schema`; a `datasets.Dataset` will do. Pictures are read when needed.
+    out : Path
+        Folder of the run.
+    data_name : str
+        What the data is called in `run.json`.
+    trials : int
+        Votes per row, 2 or more.
+    seed : int
+        Seed of the votes; each row's own is derived from it and the row's id.
+    parser : {"strict", "vlmevalkit"}
+        See `medq_deg.parse_answer`.
+    batch_size : int
+        Rows given to the model at once.
+    progress : callable
+        Called with the number of rows done and the total.
+
+    Returns
+    -------
+    RunSummary
+
+    Raises
+    ------
+    MedqDegError
+        If a row is invalid or two share an id, or the folder holds a run with other settings. Nothing is asked then.
+    """
+    if trials < 2:
+        raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
+    columns = _columns(rows)
+    folder = RunFolder(out)
+    settings = {
+        "model": model.describe(),
+        "data": {"name": data_name, "rows": len(columns), "fingerprint": fingerprint(columns)},
+        "prompt": INSTRUCTION,
+        "parser": parser,
+        "trials": trials,
+        "seed": seed,
+    }
+    folder.start(settings, _environment(), columns)
+    done = set(folder.read_answers())
+    todo = iter([index for index, row in enumerate(columns) if row["id"] not in done])
+    answered = failed = 0
+    progress(len(done), len(columns))
+    with folder.open_answers() as writer:
+        while batch := list(islice(todo, batch_size)):
+            queries = [_query(rows[index], seed) for index in batch]
+            for query, reply in zip(queries, model.answer(queries, trials), strict=True):
+                record = _record(query, reply, trials, parser)
+                writer.append(record)
+                answered += record["status"] == "ok"
+                failed += record["status"] != "ok"
+            progress(len(done) + answered + failed, len(columns))
+    return RunSummary(len(columns), len(done), answered, failed)
+
+
+def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
+    """Return a SHA-256 over every row's columns, and the version of the code that degrades their pictures."""
+    digest = hashlib.sha256(medq_deg.__version__.encode())
+    for row in columns:
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
+    return digest.hexdigest()
+
+
+def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    seen: set[str] = set()
+    columns = list(rows.columns()) if isinstance(rows, PlannedRows) else [without_picture(row) for row in rows]
+    for row in columns:
+        check_question(row["question_id"], row["question"], row["options"], row["answer"])
+        if row["id"] in seen:
+            raise MedqDegError(f"two rows have the id {row['id']!r}")
+        seen.add(row["id"])
+    return columns
+
+
+def _query(row: Mapping[str, Any], seed: int) -> Query:
+    return Query(
+        id=row["id"],
+        image=row["image"],
+        prompt=build_prompt(row["question"], row["options"]),
+        options=tuple(row["options"]),
+        seed=derive_seed(seed, row["id"], "votes"),
+    )
+
+
+def _record(query: Query, reply: Reply, trials: int, parser: str) -> dict[str, Any]:
+    error = reply.error
+    if error is None and len(reply.texts) != trials:
+        error = f"{len(reply.texts)} answers instead of {trials}"
+    return {
+        "id": query.id,
+        "votes": [parse_answer(text, query.options, parser) for text in reply.texts] if error is None else [],
+        "texts": list(reply.texts),
+        "probabilities": dict(reply.probabilities) if reply.probabilities is not None else None,
+        "status": "ok" if error is None else "failed",
+        "error": error,
+    }
+
+
+def _environment() -> dict[str, Any]:
+    packages = {"medq-deg": medq_deg.__version__}
+    for name in _PACKAGES:
+        try:
+            packages[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {"python": platform.python_version(), "machine": platform.machine(), "packages": packages}

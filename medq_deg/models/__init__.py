@@ -1,0 +1,1 @@
+"""Models that answer questions about pictures: the interface, prompts, answer parsing, and transformers."""
