@@ -189,9 +189,8 @@ def main() -> None:
         for record in records:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     size = sum(path.stat().st_size for path in (OUT / "images").iterdir())
-    print(
-        f"{len(PICTURES)} pictures, {size / 1e6:.1f} MB, {len(records)} questions; right letters {dict(sorted(counts.items()))}"
-    )
+    letters = dict(sorted(counts.items()))
+    print(f"{len(PICTURES)} pictures, {size / 1e6:.1f} MB, {len(records)} questions; right letters {letters}")
 
 
 if __name__ == "__main__":

@@ -128,7 +128,9 @@ def dark_spots(image: FloatImage, rng: Generator, *, depth: float, radius: float
     """
     centre = (rng.uniform(0.3, 0.7), rng.uniform(0.3, 0.7))
     scale = 1 / (2 * (radius * side(image)) ** 2)
-    light = 1 - np.float32(depth) * np.exp(_squared_distance(*image.shape[:2], centre) * np.float32(-scale))
+    light = 1 - np.float32(depth) * np.exp(
+        _squared_distance(image.shape[0], image.shape[1], centre) * np.float32(-scale)
+    )
     return np.asarray(image * broadcast_plane(light, image), np.float32)
 
 

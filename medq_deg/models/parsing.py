@@ -35,7 +35,9 @@ _MARKUP = re.compile(r"[*`$#_]+")
 _FENCE = re.compile(r"```(?:json)?\s*(.*?)```", re.DOTALL)
 _ANSWER_KEYS = ("answer", "final_answer", "choice", "option", "correct_answer", "letter")
 
-_WORD = r"(?:answer|choice|option|réponse|antwort|respuesta|resposta|risposta|odpowiedź|ответ|答案|正解|答え|정답|답|الإجابة)"
+_WORDS = ["answer", "choice", "option", "réponse", "antwort", "respuesta", "resposta", "risposta", "odpowiedź", "ответ"]
+_WORDS += ["答案", "正解", "答え", "정답", "답", "الإجابة"]
+_WORD = f"(?:{'|'.join(_WORDS)})"
 _STATEMENT = re.compile(
     r"(?P<final>\bfinal\s+)?"
     rf"(?<!\w){_WORD}(?:\s+(?:choice|option|correcte?|correcta|letter))?"
