@@ -127,20 +127,44 @@ def degrade(
 def list_degradations() -> None:
     """List the degradations: what they are, whom they suit, how strong they are."""
     from medq_deg.degradations import DEGRADATIONS
+    from medq_deg.degradations.registry import describe
 
-    table = Table(title=f"{len(DEGRADATIONS)} degradations")
+    table = Table(title=f"{len(DEGRADATIONS)} degradations", show_lines=True)
     for heading in ("type", "category", "modalities", "L1", "L2", "what it is"):
-        table.add_column(heading, overflow="fold")
+        table.add_column(heading, no_wrap=heading in ("type", "category"))
     for entry in DEGRADATIONS.values():
-        levels = ["\n".join(f"{k} {_short(v)}" for k, v in entry.parameters[s].items()) for s in (1, 2)]
+        levels = [describe(entry.parameters[severity]) for severity in (1, 2)]
         table.add_row(entry.name, entry.category, ", ".join(entry.modalities), *levels, entry.summary)
-    console.print(table)
+        for modality, own in entry.by_modality.items():
+            table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
+    # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.
+    console.print(table, width=max(console.width, 150))
 
 
-def _short(value: Any) -> str:
-    if isinstance(value, tuple):
-        return " to ".join(_short(part) for part in value)
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+@app.command(epilog="Example: medq-deg gallery gallery/ --image scan.png --modality CT")
+def gallery(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for gallery.html and gallery.png.")],
+    image: Annotated[
+        Path | None, typer.Option(help="Your picture; without it, one of the demo's per modality.")
+    ] = None,
+    modality: Annotated[str | None, typer.Option(help="Modality of your picture, such as CT.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Show original, L1 and L2 of every degradation that suits a picture, on one page."""
+    from medq_deg import demo as demo_set
+    from medq_deg.degradations.gallery import Picture, make_panels, write_gallery
+    from medq_deg.files import open_image
+
+    if (image is None) != (modality is None):
+        raise MedqDegError("--image and --modality go together")
+    if image is not None and modality is not None:
+        pictures = [Picture(image.stem, resolve_modality(modality), open_image(image))]
+    else:
+        pictures = [Picture(name, of, picture) for name, of, picture in demo_set.showcase()]
+    with _progress("degrading") as progress:
+        panels = make_panels(pictures, seed, progress)
+    for path in write_gallery(panels, out):
+        console.print(f"written: {path}", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: medq-deg evaluate --model ./my-model --data demo --out runs/my-model")

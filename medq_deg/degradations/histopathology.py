@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, luma, side
 
-BLOOD_CELL_COLOUR = np.array([242.0, 138.0, 132.0], np.float32)
+BLOOD_CELL_COLOUR = np.array([240.0, 124.0, 138.0], np.float32)
 """RGB of the light that an unfocused erythrocyte lets through, grey levels of 255."""
 
 _CELL_RADIUS = (0.062, 0.1)  # fractions of sqrt(H W)

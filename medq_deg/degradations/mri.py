@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel
 
-_MOVES_SPREAD = 0.06
-"""Standard deviation of the times of movement within the scan, as a fraction of it."""
+_MOVES_SPREAD = 30.0
+"""Standard deviation of the times of movement about the middle of the scan, in k-space lines."""
 
 
 def polynomial(shape: tuple[int, int], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -221,12 +221,12 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     identify it.
     """
     height, width = image.shape[:2]
-    # Times of the moves as fractions of the scan: near its middle, where k-space holds what the eye sees. A move among
-    # the outer lines leaves hardly a trace.
-    times = np.sort(np.clip(rng.normal(0.5, _MOVES_SPREAD, segments - 1), 0, 1))
+    # The body moves near the middle of the scan, where k-space holds what the eye sees: a move among the outer lines
+    # leaves hardly a trace. Counted in lines, that is in cycles per picture, it means the same at any resolution.
+    middle = height / 2 + _MOVES_SPREAD * rng.standard_normal(segments - 1)
     moves = rng.standard_normal((segments, 3)) * (shift * width, shift * height, degrees)
     moves[0] = 0
-    bounds = np.concatenate([[0], np.round(times * height).astype(int), [height]])
+    bounds = np.concatenate([[0], np.sort(np.clip(np.round(middle), 0, height)).astype(int), [height]])
 
     def one_channel(plane: FloatImage) -> FloatImage:
         rows = np.empty((height, width), np.complex64)

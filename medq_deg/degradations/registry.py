@@ -91,6 +91,17 @@ class Degradation:
                 raise MedqDegError(f"{self.name} has no parameter {name!r}; it has {', '.join(allowed)}")
 
 
+def describe(parameters: Parameters) -> str:
+    """Return parameters in one short line, such as ``length 0.0156, angles 0 to 180``."""
+    return ", ".join(f"{name} {_short(value)}" for name, value in parameters.items())
+
+
+def _short(value: object) -> str:
+    if isinstance(value, tuple):
+        return (" to " if len(value) == 2 else "/").join(_short(part) for part in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
 _TABLE: Final = (
     Degradation(
         "limited_angle",

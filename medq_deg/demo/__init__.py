@@ -35,12 +35,10 @@ class DemoQuestions(Sequence[dict[str, Any]]):
             return [self[i] for i in range(*index.indices(len(self)))]
         record = self._records[index]
         task, level = task_and_level(record["skills"])
-        with Image.open(FOLDER / "images" / record["image"]) as image:
-            image.load()
         return {
             **record,
             "id": row_id(record["question_id"], NO_DEGRADATION, 0),
-            "image": image,
+            "image": read_picture(record["image"]),
             "task": task,
             "level": level,
             "degradation": NO_DEGRADATION,
@@ -49,6 +47,28 @@ class DemoQuestions(Sequence[dict[str, Any]]):
             "source": "demo",
             "seed": 0,
         }
+
+
+SHOWCASE = {
+    "CT": "ct_chest_mediastinum",
+    "MRI": "mri_liver",
+    "histopathology": "histo_hgsc_stroma",
+    "dermoscopy": "skin_nevus_photo",
+    "X-ray": "xray_chest_pa",
+    "ultrasound": "us_pelvis",
+}
+
+
+def read_picture(name: str) -> Image.Image:
+    """Return one of the demo's pictures by the name of its file, such as ``"mri_liver.png"``."""
+    with Image.open(FOLDER / "images" / name) as image:
+        image.load()
+    return image
+
+
+def showcase() -> list[tuple[str, str, Image.Image]]:
+    """Return name, modality and picture of one good example per modality that the demo has."""
+    return [(name, modality, read_picture(f"{name}.png")) for modality, name in SHOWCASE.items()]
 
 
 def rows(seed: int = 0) -> PlannedRows:

@@ -1,0 +1,45 @@
+"""Pictures that tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from medq_deg.demo import FOLDER
+
+# No test may reach for a hub.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference material that MEDQ_SHARED names; tests that need it skip where it is missing."""
+    path = Path(os.environ.get("MEDQ_SHARED", "../shared"))
+    if not (path / "paper").is_dir():
+        pytest.skip(f"the reference material is not at {path} (set MEDQ_SHARED)")
+    return path
+
+
+def picture(name: str) -> NDArray[np.uint8]:
+    """One of the demo set's real pictures."""
+    return np.asarray(Image.open(FOLDER / "images" / f"{name}.png"))
+
+
+@pytest.fixture(scope="session")
+def ct() -> NDArray[np.uint8]:
+    return picture("ct_abdomen")
+
+
+@pytest.fixture(scope="session")
+def mri() -> NDArray[np.uint8]:
+    return picture("mri_liver")
+
+
+@pytest.fixture(scope="session")
+def histology() -> NDArray[np.uint8]:
+    return picture("histo_hgsc_nest")
