@@ -138,7 +138,7 @@ def list_degradations() -> None:
         for modality, own in entry.by_modality.items():
             table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
     # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.
-    console.print(table, width=max(console.width, 150))
+    Console(width=max(console.width, 150)).print(table)
 
 
 @app.command(epilog="Example: medq-deg gallery gallery/ --image scan.png --modality CT")
