@@ -1,7 +1,7 @@
 """Time and peak memory of the statistics at the size of the paper: 24,894 rows x 10 votes, 1,000 resamples.
 
-Run ``python benchmarks/metrics.py``; the rows are simulated, the work is that of a full report: all figures with
-intervals, for all rows and broken down by severity, degradation, category, modality, task and skill.
+Run ``python benchmarks/metrics.py``; the rows are simulated, the work is that of a full report: all figures
+with intervals, for all rows and broken down by severity, degradation, category, modality, task and skill.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ TASKS = [f"task {number}" for number in range(1, 7)]
 def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[dict[str, Any]]:
     """Return the answers of an invented model: `questions` clean rows, `pairs` degraded ones at L1 and at L2.
 
-    Every question has one to three degradations that suit its modality, and 2 to 5 options; about one vote in two
-    hundred is unparsable.
+    Every question has one to three degradations that suit its modality, and 2 to 5 options; about one vote in
+    two hundred is unparsable.
     """
     rng = np.random.default_rng(seed)
     modality = rng.choice(taxonomy.MODALITIES, size=questions)

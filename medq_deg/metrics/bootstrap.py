@@ -46,9 +46,7 @@ def partition(groups: Sequence[Any] | None, rows: int) -> IntArray:
     if isinstance(groups, str) or not hasattr(groups, "__len__"):
         raise MedqDegError(f"groups must hold one label for each row, got {groups!r}.")
     if len(groups) != rows:
-        raise MedqDegError(
-            f"groups has {len(groups)} labels but there are {rows} rows: one is needed for each row."
-        )
+        raise MedqDegError(f"groups has {len(groups)} labels but there are {rows} rows: one is needed for each row.")
     for position, label in enumerate(groups):
         if label is None or str(label) == "nan":
             raise MedqDegError(f"the group of row {position} must be a label, got {label!r}.")
@@ -108,5 +106,6 @@ def interval(replicates: FloatArray, confidence_level: float) -> list[float] | N
     if not defined.size:
         return None
     tail = (1 - confidence_level) / 2
-    low, high = np.quantile(defined, [tail, 1 - tail])
+    # Davison and Hinkley's order statistics, (R + 1) alpha: the usual ones are a little short.
+    low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
     return [float(low), float(high)]

@@ -189,9 +189,7 @@ def _has_pair(study: Study, positions: IntArray) -> Any:
     return (clean >= 0) & counted[positions] & counted[clean]
 
 
-def _resample(
-    study: Study, sets: dict[str, ClusterSums], paired: list[str], clusters: int
-) -> dict[str, Figures]:
+def _resample(study: Study, sets: dict[str, ClusterSums], paired: list[str], clusters: int) -> dict[str, Figures]:
     """Compute the figures of each set in each resample; all sets see the same clusters drawn."""
     if study.confidence_level is None:
         wanted = [f"{name} {side}" for name in paired if name == "L2" for side in ("degraded", "clean")]
@@ -246,9 +244,7 @@ def _number(value: FloatArray) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _change(
-    point: dict[str, Figures], drawn: dict[str, Figures], severity: str
-) -> tuple[Figures, Figures | None]:
+def _change(point: dict[str, Figures], drawn: dict[str, Figures], severity: str) -> tuple[Figures, Figures | None]:
     """Return each figure of the degraded rows minus that of their clean rows, observed and resampled."""
     degraded, clean = f"{severity} degraded", f"{severity} clean"
     observed = {name: point[degraded][name] - point[clean][name] for name in FIGURES}
@@ -303,14 +299,10 @@ def _dunning_kruger(
             "p_refuted": None,
         }
         if None not in (part["l0"], part["l2"]):
-            part["rule"] = intra_model_rule(
-                result["accuracy_l0"], result["accuracy_l2"], part["l0"], part["l2"]
-            )
+            part["rule"] = intra_model_rule(result["accuracy_l0"], result["accuracy_l2"], part["l0"], part["l2"])
         if changes is not None:
             part["change_ci"] = interval(changes[shift], level)
-            weighed = evidence(
-                result["accuracy_drop"], part["change"], -changes["accuracy"], changes[shift], clusters
-            )
+            weighed = evidence(result["accuracy_drop"], part["change"], -changes["accuracy"], changes[shift], clusters)
             part |= weighed
             part["verdict"] = verdict(**weighed, confidence_level=level)
         result[shift] = part

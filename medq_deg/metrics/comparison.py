@@ -63,9 +63,7 @@ def inter_model(
     cluster = partition(groups, len(answers))
     clusters = int(cluster.max()) + 1
     everything = np.arange(len(answers))
-    sums = {
-        model: ClusterSums(Rows.of(table), everything, cluster, clusters) for model, table in tables.items()
-    }
+    sums = {model: ClusterSums(Rows.of(table), everything, cluster, clusters) for model, table in tables.items()}
     point = {model: {key: float(v[0]) for key, v in each.figures().items()} for model, each in sums.items()}
     parts: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
     if clusters > 1:

@@ -90,9 +90,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def evidence(
-    drop: float, change: float, drops: FloatArray, changes: FloatArray, clusters: int
-) -> dict[str, float]:
+def evidence(drop: float, change: float, drops: FloatArray, changes: FloatArray, clusters: int) -> dict[str, float]:
     """Weigh "accuracy drops and the shift rises" against the data.
 
     Parameters

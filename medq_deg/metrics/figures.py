@@ -223,9 +223,7 @@ class ClusterSums:
         return calibration.curve(rows[0], credit[0])
 
 
-def _table(
-    cluster: IntArray, column: IntArray, value: FloatArray, clusters: int, columns: int = 0
-) -> FloatArray:
+def _table(cluster: IntArray, column: IntArray, value: FloatArray, clusters: int, columns: int = 0) -> FloatArray:
     """Sum `value` into a (clusters, columns) table."""
     columns = columns or int(column.max(initial=0)) + 1
     sums = np.bincount(cluster * columns + column, value, clusters * columns)

@@ -76,7 +76,8 @@ def calibration_shift(
         - ``by_severity``: the same for L0, L1 and L2, and ``change_from_l0`` over pairs of a degraded row and
           its clean row
         - ``dunning_kruger``: the paper's ``rule``, the ``verdict`` (supported, refuted or undecided), and
-          both for each of the three shifts; None without rows of L0 and L2
+          both for each of the three shifts; None without rows of L0 and L2. A verdict is None where fewer than two
+          questions could be paired
         - ``invalid``, ``invalid_votes``, ``rows_with_invalid``: what was done with how many unparsable votes
           in how many rows; ``rows_left_out``: rows that count in the parse rate only
         - ``source`` ("votes" or "probabilities"), ``confidence_level``, ``n_resamples``, ``seed``
@@ -108,11 +109,7 @@ def calibration_shift(
 
     def name(position: int) -> str:
         labelled = groups is not None and hasattr(groups, "__getitem__") and position < len(groups)
-        return (
-            f"row {position} (group {groups[position]!r})"
-            if labelled and groups is not None
-            else f"row {position}"
-        )
+        return f"row {position} (group {groups[position]!r})" if labelled and groups is not None else f"row {position}"
 
     table = encode(votes, probabilities, answers, num_choices, invalid=invalid, name=name)
     study = make_study(

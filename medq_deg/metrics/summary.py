@@ -112,9 +112,7 @@ def summarize(
     level = VERDICT_LEVEL if confidence_level is None else confidence_level
     reports: dict[str, dict[str, Any]] = {}
     for columns in breakdowns:
-        cells = {
-            key: describe(study, at) for key, at in _cells([column(key) for key in columns], columns).items()
-        }
+        cells = {key: describe(study, at) for key, at in _cells([column(key) for key in columns], columns).items()}
         verdicts = [cell["dunning_kruger"] for cell in cells.values() if cell.get("dunning_kruger")]
         for shift in SHIFTS:
             add_holm([each[shift] for each in verdicts], level)

@@ -128,15 +128,12 @@ def encode(
         raise MedqDegError(f"invalid must be 'category' or 'drop', got {invalid!r}.")
     if (votes is None) == (probabilities is None):
         raise MedqDegError(
-            "exactly one of votes and probabilities must be given, got"
-            f" {'neither' if votes is None else 'both'}."
+            f"exactly one of votes and probabilities must be given, got {'neither' if votes is None else 'both'}."
         )
     if votes is not None:
         return _settle(*_from_votes(votes, answers, num_choices, name), invalid=invalid, exact=False)
     assert probabilities is not None
-    return _settle(
-        *_from_probabilities(probabilities, answers, num_choices, name), invalid=invalid, exact=True
-    )
+    return _settle(*_from_probabilities(probabilities, answers, num_choices, name), invalid=invalid, exact=True)
 
 
 def _from_votes(
@@ -200,15 +197,12 @@ def _from_probabilities(
             values = list(row) if hasattr(row, "__len__") and not isinstance(row, (str, bytes)) else []
             if len(values) != count:
                 raise MedqDegError(
-                    f"the probabilities of {name(position)} must be {count} numbers, one for each option,"
-                    f" got {row!r}."
+                    f"the probabilities of {name(position)} must be {count} numbers, one for each option, got {row!r}."
                 )
         try:
             shares[position, :count] = values
         except (TypeError, ValueError) as error:
-            raise MedqDegError(
-                f"the probabilities of {name(position)} must be numbers, got {row!r}."
-            ) from error
+            raise MedqDegError(f"the probabilities of {name(position)} must be numbers, got {row!r}.") from error
         total = float(shares[position].sum())
         if not (np.all(shares[position] >= 0) and total <= 1 + PROBABILITY_TOLERANCE):
             raise MedqDegError(
@@ -293,15 +287,9 @@ def _choices_and_answers(
         if isinstance(values, str) or not hasattr(values, "__len__"):
             raise MedqDegError(f"{other} must hold one value for each row, got {values!r}.")
         if len(values) != rows:
-            raise MedqDegError(
-                f"{what} has {rows} rows but {other} has {len(values)}: one is needed for each row."
-            )
+            raise MedqDegError(f"{what} has {rows} rows but {other} has {len(values)}: one is needed for each row.")
     for position, count in enumerate(num_choices):
-        if (
-            isinstance(count, bool)
-            or not isinstance(count, (int, np.integer))
-            or not 2 <= count <= MAX_OPTIONS
-        ):
+        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 2 <= count <= MAX_OPTIONS:
             raise MedqDegError(f"num_choices of {name(position)} must be 2 to {MAX_OPTIONS}, got {count!r}.")
     choices = np.asarray(num_choices, np.int64)
     answer = np.empty(rows, np.int64)
