@@ -118,7 +118,11 @@ def degrade(
         report = degrade_folder(source, target, name, level, seed, overwrite=overwrite, progress=progress, **options)
     for _, reason in report.skipped:
         errors.print(f"skipped {reason}", markup=False, highlight=False, style="yellow")
-    console.print(f"{len(report.written)} pictures written to {target}, {len(report.skipped)} skipped", highlight=False)
+    console.print(
+        f"{len(report.written)} pictures written to {target}, {len(report.skipped)} skipped",
+        highlight=False,
+        soft_wrap=True,
+    )
     if report.skipped:
         raise typer.Exit(1)
 

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import numbers
+
+from medq_deg.errors import MedqDegError
+
+
+def check_seed(seed: object) -> int:
+    """Return a seed as an int, or raise `MedqDegError` unless it is an integer of 0 or more."""
+    if isinstance(seed, bool) or not isinstance(seed, numbers.Integral) or seed < 0:
+        raise MedqDegError(f"seed must be an integer of 0 or more, got {seed!r}")
+    return int(seed)
 
 
 def derive_seed(*parts: object) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from medq_deg.data.schema import row_id, row_seed
-from medq_deg.seeds import derive_seed
+from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import NO_DEGRADATION, applicable
 
 MOST_DEGRADATIONS = 3
@@ -53,8 +53,9 @@ def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0) -> list[Planned
     clean : iterable of mappings
         Rows with `question_id` and `modality`.
     seed : int
-        Seed of the choice and of every degradation.
+        Seed of the choice and of every degradation, 0 or more.
     """
+    check_seed(seed)
     plan = []
     for row in clean:
         question = row["question_id"]

@@ -17,6 +17,7 @@ from PIL import Image
 from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
 from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.errors import ImageError, MedqDegError
+from medq_deg.seeds import check_seed
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
 Rounding: TypeAlias = Literal["nearest", "truncate"]
@@ -154,9 +155,8 @@ def generator(seed: int, name: str) -> Generator:
     name : str
         Canonical name of the degradation; it separates the streams of two degradations with one seed.
     """
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise MedqDegError(f"seed must be an integer of 0 or more, got {seed!r}")
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([int(seed), zlib.crc32(name.encode())])))
+    entropy = [check_seed(seed), zlib.crc32(name.encode())]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
 def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:

@@ -12,7 +12,7 @@ from PIL import Image
 from medq_deg.degradations.apply import degrade
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import open_image, replace_file
-from medq_deg.seeds import derive_seed
+from medq_deg.seeds import check_seed, derive_seed
 
 SAVE_OPTIONS: dict[str, dict[str, Any]] = {
     ".jpg": {"quality": 95, "subsampling": 0},
@@ -47,7 +47,7 @@ def degrade_file(source: Path, target: Path, name: str, severity: int, seed: int
     MedqDegError
         If the picture or an argument cannot be used, or no format goes by the suffix.
     """
-    _degrade(source, target, name, severity, derive_seed(seed, source.name), options)
+    _degrade(source, target, name, severity, derive_seed(check_seed(seed), source.name), options)
 
 
 def degrade_folder(
@@ -85,6 +85,7 @@ def degrade_folder(
     """
     if target.resolve().is_relative_to(source.resolve()):
         raise MedqDegError(f"the output {target} must not lie inside the input {source}")
+    check_seed(seed)
     pairs = list(_pairs(source, target))
     if not pairs:
         raise MedqDegError(f"{source}: the folder holds no picture in a format that Pillow reads")

@@ -102,7 +102,7 @@ class Degrade(DualTransform):
         matrix = self._matrix(seed, height, width)
         if matrix is None:
             return mask
-        return np.asarray(cv2.warpAffine(mask, matrix, (width, height), flags=cv2.INTER_NEAREST))
+        return np.asarray(cv2.warpAffine(mask, matrix[:2], (width, height), flags=cv2.INTER_NEAREST))
 
     def apply_to_bboxes(self, bboxes: NDArray[Any], seed: int = 0, **params: Any) -> NDArray[Any]:
         """Return the upright boxes around the turned ones."""
@@ -122,9 +122,10 @@ class Degrade(DualTransform):
         return np.asarray(geometric.keypoints_affine(keypoints, matrix, shape, unit, cv2.BORDER_CONSTANT))
 
     def _matrix(self, seed: int, height: int, width: int) -> NDArray[np.float64] | None:
-        """Return the 2 x 3 matrix by which this seed moves the anatomy, or None where it stays in place."""
+        """Return the 3 x 3 matrix by which this seed moves the anatomy, or None where it stays in place."""
         degradation = DEGRADATIONS[self.name]
         if not degradation.moves or self.severity == 0:
             return None
         settings = {**degradation.parameters_for(self.severity, self.modality), **self.parameters}
-        return rotation_matrix(height, width, draw_angle(generator(seed, self.name), settings["angles"]))
+        turn = rotation_matrix(height, width, draw_angle(generator(seed, self.name), settings["angles"]))
+        return np.vstack([turn, [0, 0, 1]])

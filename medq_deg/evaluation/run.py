@@ -20,7 +20,7 @@ from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.base import Model, Query, Reply
 from medq_deg.models.parsing import parse_answer
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
-from medq_deg.seeds import derive_seed
+from medq_deg.seeds import check_seed, derive_seed
 
 TRIALS = 10
 """Votes per row (paper, section on calibration)."""
@@ -84,6 +84,7 @@ def evaluate(
     """
     if trials < 2:
         raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
+    check_seed(seed)
     columns = _columns(rows)
     folder = RunFolder(out)
     settings = {
