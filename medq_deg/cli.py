@@ -190,7 +190,8 @@ def evaluate(
         raise MedqDegError(f"unknown data {data!r}; allowed: demo")
     if parser not in PARSERS:
         raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
-    loaded = _load_model(model, max_new_tokens)
+    with console.status("loading the model"):
+        loaded = _load_model(model, max_new_tokens)
     try:
         with _progress("asking") as progress:
             summary = run(
@@ -214,6 +215,9 @@ def _load_model(name: str, max_new_tokens: int) -> Any:
         from medq_deg.models.transformers_model import TransformersModel
     except ModuleNotFoundError as error:
         raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
     if name == "demo":
         from medq_deg.demo.model import demo_model
 
@@ -250,13 +254,14 @@ def _print_scores(result: dict[str, Any]) -> None:
     from medq_deg.evaluation.score import HEADLINE
 
     table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {result['trials']} votes per row")
+    table.caption = "mean, and 95 % interval by bootstrap over questions"
     table.add_column("severity")
     table.add_column("rows", justify="right")
     for key in HEADLINE:
         table.add_column(key.replace("_", " "), justify="right")
     for name, figures in result["by_severity"].items():
         table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
-    console.print(table)
+    Console(width=max(console.width, 110)).print(table)
     if note := result["model"].get("note"):
         console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
 
@@ -265,4 +270,4 @@ def _with_interval(figures: dict[str, Any], key: str) -> str:
     value, interval = figures[key], figures.get(f"{key}_ci")
     if value is None:
         return "-"
-    return f"{value:.3f}" + (f" [{interval[0]:.3f}, {interval[1]:.3f}]" if interval else "")
+    return f"{value:.3f}" + (f"\n{interval[0]:.3f} to {interval[1]:.3f}" if interval else "")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Test processes run side by side: more than one thread in each only makes them wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+# No test may reach for a hub.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from medq_deg.demo import FOLDER
-
-# No test may reach for a hub.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 
 @pytest.fixture(scope="session")

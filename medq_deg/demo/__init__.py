@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,11 @@ SHOWCASE = {
 
 def read_picture(name: str) -> Image.Image:
     """Return one of the demo's pictures by the name of its file, such as ``"mri_liver.png"``."""
+    return _decoded(name).copy()
+
+
+@lru_cache(32)
+def _decoded(name: str) -> Image.Image:
     with Image.open(FOLDER / "images" / name) as image:
         image.load()
     return image
