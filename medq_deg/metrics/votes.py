@@ -133,7 +133,7 @@ def encode(
             f"exactly one of votes and probabilities must be given, got {'neither' if votes is None else 'both'}."
         )
     for what, given in (("votes", votes), ("probabilities", probabilities)):
-        if given is not None and not hasattr(given, "__len__"):
+        if given is not None and (isinstance(given, Mapping) or not hasattr(given, "__len__")):
             raise MedqDegError(f"{what} must hold one list for each row, got {given!r}.")
     if votes is not None:
         return _settle(*_from_votes(votes, answers, num_choices, name), invalid=invalid, exact=False)

@@ -91,6 +91,7 @@ def test_a_few_clusters_cannot_be_certain():
     same = np.ones(100)
     assert evidence(1.0, 1.0, same, same, 2)["p_supported"] == 0.5
     assert evidence(1.0, 1.0, same, same, 30)["p_supported"] < 1e-8
+    assert evidence(1.0, 1.0, same, same * np.nan, 30)["p_supported"] == 1
 
 
 @pytest.mark.parametrize("trials", [3, 10])

@@ -66,6 +66,7 @@ def test_up_to_26_options_are_allowed():
         (([TEN], ["A"], 4, [None]), "the group of row 0 must be a label, got None"),
         (([TEN], ["A"], 4, None, [3]), "the severity of row 0 must be 0, 1 or 2, got 3"),
         (([TEN], ["A"], 4, None, ["L0"]), "the severity of row 0 must be 0, 1 or 2, got 'L0'"),
+        (({"q": TEN}, ["A"], 4), "votes must hold one list for each row"),
         (((row for row in [TEN]), ["A"], 4), "votes must hold one list for each row"),
         (([TEN], ["A"], 4, None, 0), "severities must hold one value for each row, got 0"),
         (([TEN], ["A"], 4, None, [0, 1]), "severities has 2 values but there are 1 rows"),
@@ -103,6 +104,7 @@ def test_bad_probabilities_are_refused(probabilities, words):
     ("settings", "words"),
     [
         ({"invalid": "keep"}, "invalid must be 'category' or 'drop', got 'keep'"),
+        ({"confidence_level": "0.95"}, "confidence_level must lie between 0 and 1, got '0.95'"),
         ({"confidence_level": 95}, "confidence_level must lie between 0 and 1, got 95"),
         ({"n_resamples": 1}, "n_resamples must be a whole number of 2 or more, got 1"),
         ({"n_resamples": 10.5}, "n_resamples must be a whole number"),
