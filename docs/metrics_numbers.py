@@ -43,7 +43,7 @@ UNNAMED = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+|(?:\.\d+)? ?%)(?![\w.%]*<!--)(
 # The paper's number on arXiv is a name, not a result.
 NO_RESULT = ("2603.07769",)
 
-SAMPLES = 200
+SAMPLES = 100
 QUESTIONS = 600
 
 
@@ -62,7 +62,7 @@ def expectations(shares: list[float], trials: int) -> dict[str, float]:
 
 
 def guessing() -> dict[str, str]:
-    """The confidence of a model that guesses: in truth 0."""
+    """Return the confidence of a model that guesses: in truth 0."""
     numbers = {}
     for options in (2, 3, 4, 5):
         for trials in (3, 10):
@@ -80,7 +80,7 @@ def guessing() -> dict[str, str]:
 
 
 def calibrated() -> dict[str, str]:
-    """The shifts of a perfectly calibrated model that hesitates between options, K = 4."""
+    """Return the shifts of a perfectly calibrated model that hesitates between options, K = 4."""
     numbers = {}
     for top in (90, 75, 60):
         shares = {"two": [top / 100, 1 - top / 100, 0.0, 0.0], "all": [top / 100] + [(1 - top / 100) / 3] * 3}
@@ -99,7 +99,7 @@ def calibrated() -> dict[str, str]:
 
 
 def rules() -> dict[str, str]:
-    """How often rule and verdict announce an effect that a perfectly calibrated model does not have."""
+    """Count how often rule and verdict announce an effect that a perfectly calibrated model does not have."""
     numbers = {"samples": str(SAMPLES), "questions": str(QUESTIONS)}
     for trials in (3, 10):
         rng = np.random.default_rng(trials)
@@ -117,10 +117,11 @@ def rules() -> dict[str, str]:
 
 
 def published() -> dict[str, str]:
-    """What the paper's rules say of the paper's figures."""
+    """Apply the paper's rules to the paper's figures."""
     with PUBLISHED.open() as lines:
         rows = list(csv.DictReader(lines))
-    complete = [row for row in rows if all(row.values())]
+    needed = [f"{level}_{figure}" for level in ("l0", "l2") for figure in ("accuracy", "confidence", "shift")]
+    complete = [row for row in rows if all(row[key] for key in needed)]
     holds = [
         intra_model_rule(*(float(row[key]) for key in ("l0_accuracy", "l2_accuracy", "l0_shift", "l2_shift")))
         for row in complete
@@ -135,7 +136,7 @@ def published() -> dict[str, str]:
 
 
 def intervals() -> dict[str, str]:
-    """How much too short an interval is that takes the rows of one question for independent."""
+    """Compare an interval over questions with one that takes the rows of one question for independent."""
     votes, answers, groups = questions_and_votes(1000, np.random.default_rng(0), per_question=5)
     widths = []
     for labels in (groups, None):
@@ -180,16 +181,16 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="put the numbers into the page")
     arguments = parser.parse_args()
     computed = numbers()
+    if not (arguments.check or arguments.write):
+        sys.stdout.writelines(f"{name} = {value}\n" for name, value in computed.items())
+        return 0
     page = PAGE.read_text(encoding="utf-8")
     if arguments.write:
         page = NAMED.sub(lambda match: f"{computed.get(match['name'], match['value'])}<!--{match['name']}-->", page)
         PAGE.write_text(page, encoding="utf-8")
-    if arguments.check or arguments.write:
-        found = problems(page, computed)
-        sys.stdout.writelines(f"{line}\n" for line in found)
-        return 1 if found else 0
-    sys.stdout.writelines(f"{name} = {value}\n" for name, value in computed.items())
-    return 0
+    found = problems(page, computed)
+    sys.stdout.writelines(f"{line}\n" for line in found)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

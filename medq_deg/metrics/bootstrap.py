@@ -56,7 +56,8 @@ def partition(groups: Sequence[Any] | None, rows: int) -> IntArray:
 
 def check_settings(confidence_level: float | None, n_resamples: int, seed: int) -> None:
     """Refuse settings that no bootstrap can use."""
-    if confidence_level is not None and not 0 < confidence_level < 1:
+    number = isinstance(confidence_level, (int, float, np.number))
+    if confidence_level is not None and not (number and 0 < confidence_level < 1):
         raise MedqDegError(f"confidence_level must lie between 0 and 1, got {confidence_level!r}.")
     for what, value, least in (("n_resamples", n_resamples, 2), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < least:

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, draws, interval, partition
+from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, interval, partition
 from medq_deg.metrics.caveats import ClusterWarning, PairingWarning
 from medq_deg.metrics.dunning_kruger import evidence, intra_model_rule, verdict
-from medq_deg.metrics.figures import FIGURES, SHIFTS, ClusterSums, Rows, join
+from medq_deg.metrics.figures import FIGURES, SHIFTS, ClusterSums, Rows, resample
 from medq_deg.metrics.votes import FloatArray, IntArray, VoteTable
 from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
 
@@ -198,13 +198,9 @@ def _resample(study: Study, sets: dict[str, ClusterSums], paired: list[str], clu
     if clusters < 2 or not wanted:
         return {}
     different = {id(sets[name]): sets[name] for name in wanted}
-    parts: dict[int, list[Figures]] = {key: [] for key in different}
-    width = max(which.width for which in different.values())
-    for weights in draws(clusters, study.n_resamples, study.seed, width):
-        for key, which in different.items():
-            parts[key].append(which.figures(weights))
-    joined = {key: join(part) for key, part in parts.items()}
-    return {name: joined[id(sets[name])] for name in wanted}
+    drawn = resample(list(different.values()), study.n_resamples, study.seed)
+    by_set = dict(zip(different, drawn, strict=True))
+    return {name: by_set[id(sets[name])] for name in wanted}
 
 
 def _head(study: Study, positions: IntArray, clusters: int) -> dict[str, Any]:

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, draws, interval, partition
+from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, interval, partition
 from medq_deg.metrics.dunning_kruger import add_holm, evidence, verdict
-from medq_deg.metrics.figures import SHIFTS, ClusterSums, Rows, join
+from medq_deg.metrics.figures import SHIFTS, ClusterSums, Rows, resample
 from medq_deg.metrics.votes import Invalid, Name, Votes, encode
 
 
@@ -65,12 +65,9 @@ def inter_model(
     everything = np.arange(len(answers))
     sums = {model: ClusterSums(Rows.of(table), everything, cluster, clusters) for model, table in tables.items()}
     point = {model: {key: float(v[0]) for key, v in each.figures().items()} for model, each in sums.items()}
-    parts: dict[str, list[dict[str, Any]]] = {model: [] for model in models}
+    drawn: dict[str, Any] = {}
     if clusters > 1:
-        for weights in draws(clusters, n_resamples, seed, max(each.width for each in sums.values())):
-            for model, each in sums.items():
-                parts[model].append(each.figures(weights))
-    drawn = {model: join(part) for model, part in parts.items() if part}
+        drawn = dict(zip(sums, resample(list(sums.values()), n_resamples, seed), strict=True))
 
     pairs = []
     for one, other in combinations(models, 2):

@@ -143,7 +143,10 @@ def _p_above(estimate: float, replicates: FloatArray) -> float:
     The bootstrap gives the standard error and the normal distribution the tail: counting resamples could
     never give a p-value small enough to survive Holm's correction over 30 skills.
     """
-    error = float(np.nanstd(replicates, ddof=1))
+    defined = replicates[~np.isnan(replicates)]
+    if defined.size < 2:
+        return 1.0
+    error = float(defined.std(ddof=1))
     if error < 1e-12:
         return 0.0 if estimate > 1e-12 else 1.0
     return 0.5 * math.erfc(estimate / error / math.sqrt(2))

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from medq_deg.metrics.calibration import curve
 from medq_deg.metrics.cells import Study, describe, make_study
 from medq_deg.metrics.figures import ClusterSums, Rows
 from medq_deg.metrics.votes import PROBABILITY_TOLERANCE, Invalid, Probabilities, Votes, encode
@@ -188,7 +189,7 @@ def risk_coverage(
     table = encode(votes, probabilities, answers, num_choices, invalid=invalid)
     chosen = np.flatnonzero(table.counted)
     sums = ClusterSums(Rows.of(table), chosen, np.zeros(chosen.size, np.int64), 1)
-    coverage, risk = sums.curve()
+    coverage, risk = curve(sums.level_rows[0], sums.level_credit[0])
     return {"threshold": sums.thresholds.tolist(), "coverage": coverage.tolist(), "risk": risk.tolist()}
 
 

@@ -72,6 +72,10 @@ def summarize(
     if len(set(breakdowns)) < len(breakdowns) or not all(breakdowns):
         raise MedqDegError(f"by must name each breakdown once, got {list(by)!r}.")
 
+    for position, row in enumerate(table_rows):
+        if not isinstance(row, Mapping):
+            raise MedqDegError(f"row {position} must be a mapping from column to value, got {row!r}.")
+
     def name(position: int) -> str:
         return f"row {table_rows[position].get('id', position)!r}"
 

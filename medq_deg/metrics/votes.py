@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from string import ascii_uppercase
 from typing import Any, Literal, get_args
 
@@ -36,6 +37,7 @@ PROBABILITY_TOLERANCE = 1e-6
 """How far a sum may pass 1, and how much mass may lie off the options, before it counts: single precision."""
 UNPARSABLE = (None, "")
 
+_LISTS = {list, tuple, np.ndarray}
 _UNPARSABLE_CODE = -1
 _CODES: dict[str | None, int] = {
     **{letter: code for code, letter in enumerate(LETTERS)},
@@ -130,6 +132,9 @@ def encode(
         raise MedqDegError(
             f"exactly one of votes and probabilities must be given, got {'neither' if votes is None else 'both'}."
         )
+    for what, given in (("votes", votes), ("probabilities", probabilities)):
+        if given is not None and (isinstance(given, Mapping) or not hasattr(given, "__len__")):
+            raise MedqDegError(f"{what} must hold one list for each row, got {given!r}.")
     if votes is not None:
         return _settle(*_from_votes(votes, answers, num_choices, name), invalid=invalid, exact=False)
     assert probabilities is not None
@@ -141,10 +146,10 @@ def _from_votes(
 ) -> tuple[FloatArray, FloatArray, IntArray, IntArray]:
     """Count the votes of each row: (N, M + 1) counts, T, K and the right column."""
     choices, answer = _choices_and_answers(len(votes), "votes", answers, num_choices, name)
-    for position, row in enumerate(votes):
-        if isinstance(row, (str, bytes, Mapping)) or not hasattr(row, "__len__"):
-            raise MedqDegError(f"the votes of {name(position)} must be a list of letters, got {row!r}.")
-    trials = np.fromiter((len(row) for row in votes), np.int64, len(votes))
+    if not set(map(type, votes)) <= _LISTS:
+        position = next(i for i, row in enumerate(votes) if type(row) not in _LISTS)
+        raise MedqDegError(f"the votes of {name(position)} must be a list of letters, got {votes[position]!r}.")
+    trials = np.fromiter(map(len, votes), np.int64, len(votes))
     _refuse(
         trials < MIN_TRIALS,
         name,
@@ -152,10 +157,7 @@ def _from_votes(
         f"at least {MIN_TRIALS} are needed to see how answers are spread",
     )
     row_of_vote = np.repeat(np.arange(len(votes)), trials)
-    try:
-        codes = np.fromiter((_CODES[vote] for row in votes for vote in row), np.int64, int(trials.sum()))
-    except (KeyError, TypeError):
-        codes = np.array([_code_or_beyond(vote) for row in votes for vote in row], np.int64)
+    codes = _codes(list(chain.from_iterable(votes)))
     beyond = np.flatnonzero(codes >= choices[row_of_vote])
     if beyond.size:
         position = int(row_of_vote[beyond[0]])
@@ -171,9 +173,13 @@ def _from_votes(
     return counts.astype(np.float64), trials.astype(np.float64), choices, answer
 
 
-def _code_or_beyond(vote: Any) -> int:
-    """Return the code of a vote, or one that no row allows."""
-    return _CODES.get(vote, MAX_OPTIONS) if isinstance(vote, str) or vote is None else MAX_OPTIONS
+def _codes(letters: list[Any]) -> IntArray:
+    """Return the code of each letter, and one that no row allows for what is no letter."""
+    try:
+        return np.fromiter(map(_CODES.__getitem__, letters), np.int64, len(letters))
+    except (KeyError, TypeError):
+        texts = (letter if letter is None or isinstance(letter, str) else "?" for letter in letters)
+        return np.fromiter((_CODES.get(text, MAX_OPTIONS) for text in texts), np.int64, len(letters))
 
 
 def _from_probabilities(
@@ -289,18 +295,17 @@ def _choices_and_answers(
         if len(values) != rows:
             raise MedqDegError(f"{what} has {rows} rows but {other} has {len(values)}: one is needed for each row.")
     for position, count in enumerate(num_choices):
-        if isinstance(count, bool) or not isinstance(count, (int, np.integer)) or not 2 <= count <= MAX_OPTIONS:
+        if type(count) is bool or not isinstance(count, (int, np.integer)) or not 2 <= count <= MAX_OPTIONS:
             raise MedqDegError(f"num_choices of {name(position)} must be 2 to {MAX_OPTIONS}, got {count!r}.")
     choices = np.asarray(num_choices, np.int64)
-    answer = np.empty(rows, np.int64)
-    for position, letter in enumerate(answers):
-        code = _code_or_beyond(letter)
-        if not 0 <= code < choices[position]:
-            raise MedqDegError(
-                f"the answer of {name(position)} is {letter!r}, but the row has {choices[position]} options:"
-                f" allowed are A to {LETTERS[choices[position] - 1]}."
-            )
-        answer[position] = code
+    answer = _codes(list(answers))
+    wrong = np.flatnonzero((answer < 0) | (answer >= choices))
+    if wrong.size:
+        position = int(wrong[0])
+        raise MedqDegError(
+            f"the answer of {name(position)} is {answers[position]!r}, but the row has {choices[position]} options:"
+            f" allowed are A to {LETTERS[choices[position] - 1]}."
+        )
     return choices, answer
 
 

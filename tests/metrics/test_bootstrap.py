@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from medq_deg.errors import MedqDegError
 from medq_deg.metrics import FIGURES, calibration_shift
 from medq_deg.metrics import bootstrap as module
 from medq_deg.metrics.bootstrap import draws, interval, partition
@@ -41,6 +42,11 @@ def test_an_interval_leaves_out_resamples_without_a_value():
     assert interval(np.array([np.nan, np.nan]), 0.95) is None
 
 
+def test_groups_must_be_labels():
+    with pytest.raises(MedqDegError, match="groups must hold one label for each row, got 'q'"):
+        partition("q", 1)
+
+
 def test_the_seed_decides_the_intervals():
     votes, answers, groups = questions_and_votes(50, np.random.default_rng(1))
 
@@ -74,7 +80,7 @@ def test_rows_of_one_question_count_as_one_draw():
 def covered(sharpness: float, seed: int) -> dict[str, float]:
     """How often 95 % intervals cover the value that a very large sample of the same model has."""
     rng = np.random.default_rng(seed)
-    votes, answers, _ = questions_and_votes(100_000, rng, sharpness)
+    votes, answers, _ = questions_and_votes(60_000, rng, sharpness)
     truth = calibration_shift(votes, answers, 4)
     if sharpness == 1:
         truth["agreement_shift"] = 0.0

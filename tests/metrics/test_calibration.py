@@ -111,11 +111,19 @@ def test_the_risk_coverage_curve_of_votes_has_one_point_for_each_level_and_ends_
     assert curve["risk"][-1] == pytest.approx(1 - result["majority_accuracy"])
 
 
-def test_many_levels_and_few_levels_are_resampled_alike(monkeypatch):
-    votes, answers, groups = questions_and_votes(60, np.random.default_rng(10))
-    arguments = {"groups": groups, "confidence_level": 0.9, "n_resamples": 50}
-    by_table = calibration_shift(votes, answers, 4, **arguments)
-    monkeypatch.setattr("medq_deg.metrics.figures._DENSE_LEVELS", 0)
-    by_row = calibration_shift(votes, answers, 4, **arguments)
-    assert by_row["auroc_ci"] == pytest.approx(by_table["auroc_ci"], abs=1e-12)
-    assert by_row["aurc_ci"] == pytest.approx(by_table["aurc_ci"], abs=1e-12)
+def test_merging_levels_for_the_resamples_leaves_figures_alone_and_hardly_moves_intervals(monkeypatch):
+    rng = np.random.default_rng(10)
+    shares = rng.dirichlet(np.full(4, 0.6), size=1500)
+    truth = (shares.cumsum(axis=1)[:, :-1] < rng.random(1500)[:, None]).sum(axis=1)
+    answers = [LETTERS[code] for code in truth]
+
+    def report():
+        return calibration_shift(None, answers, 4, probabilities=shares, confidence_level=0.9, n_resamples=100)
+
+    merged = report()
+    monkeypatch.setattr("medq_deg.metrics.figures._RESAMPLED_LEVELS", 10**6)
+    separate = report()
+    for figure in ("auroc", "aurc"):
+        assert merged[figure] == separate[figure]
+        assert merged[f"{figure}_ci"] == pytest.approx(separate[f"{figure}_ci"], abs=5e-4)
+        assert merged[f"{figure}_ci"] != separate[f"{figure}_ci"]

@@ -91,6 +91,7 @@ def test_a_few_clusters_cannot_be_certain():
     same = np.ones(100)
     assert evidence(1.0, 1.0, same, same, 2)["p_supported"] == 0.5
     assert evidence(1.0, 1.0, same, same, 30)["p_supported"] < 1e-8
+    assert evidence(1.0, 1.0, same, same * np.nan, 30)["p_supported"] == 1
 
 
 @pytest.mark.parametrize("trials", [3, 10])
@@ -185,3 +186,17 @@ def test_inter_model_wants_two_models_on_the_same_rows():
         inter_model({"one": [["A", "B"]], "two": [["A", "B"]] * 2}, ["A"], 2)
     with pytest.raises(MedqDegError, match="vote 1 of row 0 of 'two'"):
         inter_model({"one": [["A", "B"]], "two": [["C", "B"]]}, ["A"], 2)
+
+
+def test_one_question_only_is_not_judged():
+    one = {"groups": ["q"] * 2, "answers": ["A"] * 2, "num_choices": 2}
+    result = inter_model({"one": [["A"] * 10, ["B"] * 10], "two": [["A"] * 10] * 2}, **one)
+    (pair,) = result["pairs"]
+    assert pair["accuracy_gap"] == 0.5
+    assert pair["accuracy_gap_ci"] is None
+    assert pair["calibration_shift"]["rule"] is True
+    assert pair["calibration_shift"]["verdict"] is None
+    assert result["models"]["one"]["accuracy_ci"] is None
+    judged = calibration_shift(votes=[["A"] * 10, ["B"] * 10], severities=[0, 2], **one)["dunning_kruger"]
+    assert judged["rule"] is True
+    assert judged["verdict"] is None

@@ -143,5 +143,7 @@ def test_bad_rows_and_breakdowns_are_refused(change, by, words):
 def test_a_source_that_is_not_there_and_no_rows_are_refused():
     with pytest.raises(MedqDegError, match="source must be"):
         summarize([], source="texts")
+    with pytest.raises(MedqDegError, match="row 0 must be a mapping from column to value, got 'q'"):
+        summarize(["q"])
     with pytest.raises(MedqDegError, match="votes is empty"):
         summarize([])

@@ -18,6 +18,7 @@ from medq_deg.metrics import (
     summarize,
 )
 from medq_deg.metrics.votes import encode
+from tests.metrics.models import spelled
 
 TEN = ["A"] * 10
 
@@ -65,6 +66,9 @@ def test_up_to_26_options_are_allowed():
         (([TEN], ["A"], 4, [None]), "the group of row 0 must be a label, got None"),
         (([TEN], ["A"], 4, None, [3]), "the severity of row 0 must be 0, 1 or 2, got 3"),
         (([TEN], ["A"], 4, None, ["L0"]), "the severity of row 0 must be 0, 1 or 2, got 'L0'"),
+        (({"q": TEN}, ["A"], 4), "votes must hold one list for each row"),
+        (((row for row in [TEN]), ["A"], 4), "votes must hold one list for each row"),
+        (([TEN], ["A"], 4, None, 0), "severities must hold one value for each row, got 0"),
         (([TEN], ["A"], 4, None, [0, 1]), "severities has 2 values but there are 1 rows"),
     ],
 )
@@ -100,6 +104,7 @@ def test_bad_probabilities_are_refused(probabilities, words):
     ("settings", "words"),
     [
         ({"invalid": "keep"}, "invalid must be 'category' or 'drop', got 'keep'"),
+        ({"confidence_level": "0.95"}, "confidence_level must lie between 0 and 1, got '0.95'"),
         ({"confidence_level": 95}, "confidence_level must lie between 0 and 1, got 95"),
         ({"n_resamples": 1}, "n_resamples must be a whole number of 2 or more, got 1"),
         ({"n_resamples": 10.5}, "n_resamples must be a whole number"),
@@ -183,9 +188,7 @@ def test_degraded_rows_without_their_clean_row_are_reported():
 
 def test_exact_probabilities_are_the_limit_of_many_votes():
     shares = [[0.5, 0.3, 0.15, 0.05], [0.1, 0.2, 0.3, 0.4]]
-    many = [
-        sum(([letter] * round(share * 20000) for letter, share in zip("ABCD", row, strict=True)), []) for row in shares
-    ]
+    many = [spelled(tuple(round(share * 20000) for share in row)) for row in shares]
     exact = calibration_shift(None, ["A", "A"], 4, probabilities=shares)
     sampled = calibration_shift(many, ["A", "A"], 4)
     assert exact["trials"] is None
