@@ -2,11 +2,11 @@
 
 The usual route is the library that the paper names for it: scikit-image's radon and iradon for CT (as a stand-in for a
 GPU projector, which does not run on a CPU), TorchIO for MRI, SciPy's ndimage for blur, zoom and rotation, and plain
-double-precision NumPy for the rest. Each is timed from uint8 to uint8, and the median of several calls is taken; calls of
-the two routes alternate. Ours is timed with its kernels in the cache, as in a run over many pictures of one size; what
-building them costs is listed apart.
+double-precision NumPy for the rest. Each is timed from uint8 to uint8, and the median of several calls is taken; calls
+of the two routes alternate. Ours is timed with its kernels in the cache, as in a run over many pictures of one size;
+what building them costs is listed apart.
 
-    python benchmarks/degradations.py [--repeats 9] [--markdown]
+    python benchmarks/degradations.py [--repeats 9]
 
 The mean over the published mix weights each type by its number of rows in the paper.
 """
@@ -75,7 +75,7 @@ PICTURES = {
 
 
 def picture(name: str) -> Image:
-    """A real picture of a modality that the type suits, at 512 x 512; in colour where the modality is."""
+    """Return a real picture that suits the type, at 512 x 512, in colour where its modality is."""
     image = np.asarray(read_picture(f"{PICTURES[DEGRADATIONS[name].modalities[0]]}.png"))
     return np.asarray(cv2.resize(image, (SIDE, SIDE), interpolation=cv2.INTER_AREA))
 
@@ -169,7 +169,7 @@ def gaussian_noise(image: Image, seed: int) -> Image:
 
 
 REFERENCES: dict[str, tuple[str, Route]] = {
-    "limited_angle": ("scikit-image radon + iradon, 290 views", scan(np.arange(290) / 2)),
+    "limited_angle": ("scikit-image radon + iradon, 145 views", scan(np.arange(145.0))),
     "sparse_view": ("scikit-image radon + iradon, 72 views", scan(np.arange(72) * 2.5)),
     "bias_field": ("TorchIO RandomBiasField", with_torchio(torchio.RandomBiasField())),
     "undersampling": ("NumPy fft2, mask, ifft2", undersampling),

@@ -1,13 +1,13 @@
 """Compare the severities with those of the paper's authors, over real pictures of each modality.
 
 For every pair of degradation and modality and both levels: PSNR, SSIM and ratio of means between the clean and the
-degraded picture, in luminance, averaged over pictures and seeds, beside the published figures. A figure is outside when it
-is more than 3 dB or 0.10 away from what is published (from the nearer one, where there are two).
+degraded picture, in luminance, averaged over pictures and seeds, beside the published figures. A figure is outside when
+it is more than 3 dB or 0.10 away from what is published (from the range of the two, where there are two).
 
     python benchmarks/severity.py --reference PAPER --pictures FOLDER [FOLDER ...] --out severity.md
 
-PAPER holds `severity_reference.csv` and `severity_by_modality.csv`; pictures are named `<modality>_....png`. Both default
-to the folder that MEDQ_SHARED names (default ../shared).
+PAPER holds `severity_reference.csv` and `severity_by_modality.csv`; pictures are named `<modality>_....png`. Both
+default to the folder that MEDQ_SHARED names (default ../shared).
 """
 
 from __future__ import annotations

@@ -24,26 +24,25 @@ from tests.metrics.models import hesitating_model, questions_and_votes
 
 pytestmark = pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
 
-PUBLISHED = Path(__file__).with_name("published_calibration.csv")
 SIX = [f"{level}_{figure}" for level in ("l0", "l2") for figure in ("accuracy", "confidence", "shift")]
 
 
-def published() -> dict[str, dict[str, float]]:
-    with PUBLISHED.open() as lines:
+def published(shared: Path) -> dict[str, dict[str, float]]:
+    with (shared / "paper" / "published_calibration.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     return {row["model"]: {key: float(row[key]) for key in SIX} for row in rows if all(row[key] for key in SIX)}
 
 
-def test_the_intra_model_rule_holds_for_every_published_model_with_all_six_values():
-    models = published()
+def test_the_intra_model_rule_holds_for_every_published_model_with_all_six_values(shared):
+    models = published(shared)
     assert len(models) == 17
     for values in models.values():
         assert intra_model_rule(values["l0_accuracy"], values["l2_accuracy"], values["l0_shift"], values["l2_shift"])
         assert values["l2_shift"] == pytest.approx(values["l2_confidence"] - values["l2_accuracy"], abs=0.001)
 
 
-def test_the_inter_model_rule_counts_the_pairs_of_published_models():
-    figures = {name: (values["l2_accuracy"], values["l2_shift"]) for name, values in published().items()}
+def test_the_inter_model_rule_counts_the_pairs_of_published_models(shared):
+    figures = {name: (values["l2_accuracy"], values["l2_shift"]) for name, values in published(shared).items()}
     result = inter_model_rule(figures)
     expected = [
         (figures[a][0] - figures[b][0]) * (figures[a][1] - figures[b][1]) < 0 for a, b in combinations(figures, 2)
