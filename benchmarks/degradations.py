@@ -269,9 +269,8 @@ def main() -> None:
         f"| **{weighted_usual / weighted_ours:.1f}** | | mean over the paper's rows |"
     )
     print()
-    print(
-        f"Building a limited-angle kernel: {build_seconds(512):.3f} s at 512 px, {build_seconds(1024):.3f} s at 1,024 px."
-    )
+    small, large = build_seconds(512), build_seconds(1024)
+    print(f"Building a limited-angle kernel: {small:.3f} s at 512 px, {large:.3f} s at 1,024 px.")
 
 
 if __name__ == "__main__":
