@@ -1,12 +1,15 @@
 """MedQ-Deg measures whether a vision-language model can still be trusted when the medical image is bad.
 
-The public names of the package. They are loaded when first used, so that `import medq_deg` is cheap.
+The public names of the package. They are loaded when first used, so that `import medq_deg` is cheap. Importing it also
+makes `evaluate.load("calibration_shift")` work, see `medq_deg.registration`.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from medq_deg import registration
 
 if TYPE_CHECKING:
     from medq_deg import metrics as metrics
@@ -38,6 +41,9 @@ __all__ = [
     "parse_answer",
     "taxonomy",
 ]
+
+
+registration.register()
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,96 @@
+"""Makes `evaluate.load("calibration_shift")` find our module, once `medq_deg` has been imported.
+
+`evaluate` has no entry point for plugins, so the function that turns a name into a module is wrapped. It is wrapped
+when `evaluate` is imported, by whomever, so that importing `medq_deg` does not import it.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.abc
+import importlib.machinery
+import importlib.util
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+METRICS = ("calibration_shift",)
+"""Bare names that `evaluate.load` understands. A folder of that name in the working directory goes first."""
+
+_PACKAGE = Path(__file__).parent
+
+
+def metric_folder(name: str) -> Path:
+    """Return the folder of an evaluate module: inside an installed wheel, or at the root of a checkout."""
+    installed = _PACKAGE / "evaluate_modules" / name
+    return installed if installed.is_dir() else _PACKAGE.parent / "metrics" / name
+
+
+def register() -> None:
+    """Wrap `evaluate`'s look-up of names now if it is imported, else as soon as it is."""
+    _after_import("evaluate.loading", _wrap_evaluate)
+
+
+def _wrap_evaluate(loading: ModuleType) -> None:
+    original = loading.evaluation_module_factory
+    if getattr(original, "knows_medq_deg", False):
+        return
+
+    @functools.wraps(original)
+    def evaluation_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
+        if path in METRICS and not os.path.isdir(path):
+            path = str(metric_folder(path))
+        return original(path, *arguments, **options)
+
+    evaluation_module_factory.knows_medq_deg = True  # type: ignore[attr-defined]
+    # Modules that were imported before hold references of their own.
+    for name, module in list(sys.modules.items()):
+        if name.split(".")[0] == "evaluate" and getattr(module, "evaluation_module_factory", None) is original:
+            module.evaluation_module_factory = evaluation_module_factory  # type: ignore[attr-defined]
+
+
+def _after_import(name: str, action: Callable[[ModuleType], None]) -> None:
+    """Call `action` with a module: now if it is imported already, else right after it is."""
+    if name in sys.modules:
+        action(sys.modules[name])
+    elif not any(isinstance(finder, _Finder) and finder.name == name for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Finder(name, action))
+
+
+class _Finder(importlib.abc.MetaPathFinder):
+    """Finds one module as everyone else would, and lets an action follow its execution."""
+
+    def __init__(self, name: str, action: Callable[[ModuleType], None]) -> None:
+        self.name = name
+        self.action = action
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self.name:
+            return None
+        sys.meta_path.remove(self)  # it is needed once, and must not find itself
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, self.action)
+        return spec
+
+
+class _Loader(importlib.abc.Loader):
+    """Another loader, followed by an action."""
+
+    def __init__(self, loader: importlib.abc.Loader, action: Callable[[ModuleType], None]) -> None:
+        self._loader = loader
+        self._action = action
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        module.__spec__.loader = self._loader  # type: ignore[union-attr]
+        self._action(module)
