@@ -152,6 +152,7 @@ def gallery(
         Path | None, typer.Option(help="Your picture; without it, one of the demo's per modality.")
     ] = None,
     modality: Annotated[str | None, typer.Option(help="Modality of your picture, such as CT.")] = None,
+    once: Annotated[bool, typer.Option("--once", help="Show each type once, not for every modality.")] = False,
     seed: Seed = 0,
 ) -> None:
     """Show original, L1 and L2 of every degradation that suits a picture, on one page."""
@@ -166,7 +167,7 @@ def gallery(
     else:
         pictures = [Picture(name, of, picture) for name, of, picture in demo_set.showcase()]
     with _progress("degrading") as progress:
-        panels = make_panels(pictures, seed, progress)
+        panels = make_panels(pictures, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
 

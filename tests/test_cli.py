@@ -197,6 +197,8 @@ def test_the_gallery_shows_your_own_picture_and_the_demo_s(run, folder: Path, tm
     assert page.count("<h2>") == 7
     assert "http" not in page.replace("data:image/jpeg;base64", "")
     assert Image.open(tmp_path / "g" / "gallery.png").width > 1000
+    assert run("gallery", tmp_path / "g", "--once")[0] == 0
+    assert (tmp_path / "g" / "gallery.html").read_text().count("<h2>") == 18
     code, _, errors = run("gallery", tmp_path / "g", "--image", folder / "a.png")
     assert (code, "--image and --modality go together" in one_line(errors)) == (2, True)
 

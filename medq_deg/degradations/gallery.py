@@ -43,10 +43,20 @@ class Panel:
 
 
 def make_panels(
-    pictures: Sequence[Picture], seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
+    pictures: Sequence[Picture],
+    seed: int = 0,
+    *,
+    once: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Panel]:
-    """Degrade each picture by everything that suits its modality, with a seed from its name and the type."""
+    """Degrade each picture by everything that suits its modality, with a seed from its name and the type.
+
+    With `once`, each type is shown on the first picture that it suits, and no other.
+    """
     pairs = [(picture, name) for picture in pictures for name in APPLICABLE[picture.modality]]
+    if once:
+        first = {name: picture for picture, name in reversed(pairs)}
+        pairs = [(first[name], name) for name in DEGRADATIONS if name in first]
     panels = []
     for done, (picture, name) in enumerate(pairs):
         progress(done, len(pairs))
