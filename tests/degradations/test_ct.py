@@ -149,8 +149,8 @@ def full_simulation(image: NDArray[np.float32], photons: float, electronic: floa
 @pytest.mark.parametrize(("photons", "name"), [(1e5, "ct_abdomen"), (2.5e4, "ct_chest_mediastinum")])
 def test_low_dose_noise_is_that_of_the_full_simulation(photons: float, name: str) -> None:
     image = scan(name) * 230
-    truth = full_simulation(image, photons, 5.0, scans=5)
-    fast = np.array([noise_image(image, np.random.default_rng(s), photons, 5.0) for s in range(24)])
+    truth = full_simulation(image, photons, 5.0, scans=20)
+    fast = np.array([noise_image(image, np.random.default_rng(s), photons, 5.0) for s in range(48)])
 
     overall = np.sqrt(fast.var(axis=0, ddof=1).mean() / truth.var(axis=0, ddof=1).mean())
     assert overall == pytest.approx(1, abs=0.03)
