@@ -263,6 +263,13 @@ def _print_scores(result: dict[str, Any]) -> None:
     for name, figures in result["by_severity"].items():
         table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
     Console(width=max(console.width, 110)).print(table)
+    if effect := result.get("dunning_kruger"):
+        console.print(
+            f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "
+            f"judged by the agreement shift, with its noise, it is {effect['agreement_shift']['verdict']}.",
+            soft_wrap=True,
+            highlight=False,
+        )
     if note := result["model"].get("note"):
         console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
 
