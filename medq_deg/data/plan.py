@@ -1,18 +1,51 @@
-"""Which degradations each clean question gets, decided question by question from the seed."""
+"""Which degradations each clean question gets: question by question from the seed, or to meet the published counts."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal, overload
 
-from medq_deg.data.schema import row_id, row_seed
+from medq_deg.data.quotas import share_out
+from medq_deg.data.schema import columns_of, row_id, row_seed
+from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import NO_DEGRADATION, applicable
 
-MOST_DEGRADATIONS = 3
+MOST_DEGRADATIONS: Final = 3
 """Each question gets one to three degradations (paper, section on the construction)."""
+
+PUBLISHED_ROWS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "limited_angle": 1440,
+        "sparse_view": 1440,
+        "bias_field": 936,
+        "undersampling": 672,
+        "ghosting": 352,
+        "blood_cell": 304,
+        "dark_spots": 178,
+        "object_rotation": 2718,
+        "object_movement": 274,
+        "adjust_brightness": 916,
+        "exposure": 518,
+        "reduce_contrast": 412,
+        "gaussian_noise": 2680,
+        "low_dose": 1116,
+        "low_resolution": 3046,
+        "motion_blur": 2820,
+        "gaussian_blur": 470,
+        "bubble": 296,
+    }
+)
+"""Rows of each degradation, L1 and L2 together (paper, table of degradation types)."""
+
+
+class QuotaWarning(UserWarning):
+    """The published counts cannot be met with the questions that are there."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +68,42 @@ class PlannedRow:
     seed: int
 
 
+@dataclass(frozen=True)
+class Plan(Sequence[PlannedRow]):
+    """The rows to make, in the order of the questions; a sequence of `PlannedRow`.
+
+    Attributes
+    ----------
+    rows : tuple of PlannedRow
+    seed : int
+        Seed that the plan was made with.
+    unmet : mapping of str to int
+        With quotas: by how many rows (L1 and L2 together) a degradation misses its count, negative for too few.
+    """
+
+    rows: tuple[PlannedRow, ...]
+    seed: int
+    unmet: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @overload
+    def __getitem__(self, index: int) -> PlannedRow: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Plan: ...
+
+    def __getitem__(self, index: int | slice) -> PlannedRow | Plan:
+        if isinstance(index, slice):
+            return Plan(self.rows[index], self.seed, self.unmet)
+        return self.rows[index]
+
+    def counts(self) -> dict[str, int]:
+        """Return the number of rows of each degradation, clean rows as "none"."""
+        return dict(Counter(row.degradation for row in self.rows))
+
+
 def choose_degradations(question_id: str, modality: str, seed: int) -> tuple[str, ...]:
     """Return one to three different degradations that suit a question's modality.
 
@@ -45,22 +114,54 @@ def choose_degradations(question_id: str, modality: str, seed: int) -> tuple[str
     return tuple(rng.sample(names, rng.randint(1, min(MOST_DEGRADATIONS, len(names)))))
 
 
-def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0) -> list[PlannedRow]:
-    """Return the rows to make from clean questions: each at L0, then at L1 and L2 of its degradations.
+def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0, quotas: Literal["published"] | None = None) -> Plan:
+    """Plan the rows of a benchmark: each clean question at L0, then at L1 and L2 of its degradations.
 
     Parameters
     ----------
     clean : iterable of mappings
-        Rows with `question_id` and `modality`.
+        Rows with `question_id` and `modality`; a `datasets.Dataset` will do, its pictures are not read.
     seed : int
         Seed of the choice and of every degradation, 0 or more.
+    quotas : {"published"}, optional
+        Without it each question's degradations depend on that question and the seed alone. With "published" they are
+        chosen together, so that each degradation gets the published number of rows. Where the questions do not allow
+        that, the plan comes as near as it can, warns, and lists what is missing in `Plan.unmet`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MedqDegError
+        For two rows with one question id, an unknown modality or quota, or a bad seed.
     """
     check_seed(seed)
-    plan = []
-    for row in clean:
-        question = row["question_id"]
-        plan.append(PlannedRow(row_id(question, NO_DEGRADATION, 0), question, NO_DEGRADATION, 0, 0))
-        for degradation in choose_degradations(question, row["modality"], seed):
-            own = row_seed(seed, question, degradation)
-            plan += [PlannedRow(row_id(question, degradation, s), question, degradation, s, own) for s in (1, 2)]
-    return plan
+    if quotas not in (None, "published"):
+        raise MedqDegError(f"quotas must be 'published' or None, got {quotas!r}")
+    modalities: dict[str, str] = {}
+    for row in columns_of(clean, ("question_id", "modality")):
+        if row["question_id"] in modalities:
+            raise MedqDegError(f"two clean rows have the question id {row['question_id']!r}")
+        modalities[row["question_id"]] = row["modality"]
+    unmet: dict[str, int] = {}
+    if quotas:
+        chosen, missed = share_out(
+            modalities, {name: rows // 2 for name, rows in PUBLISHED_ROWS.items()}, MOST_DEGRADATIONS, seed
+        )
+        unmet = {name: 2 * count for name, count in missed.items()}
+        if unmet:
+            told = ", ".join(f"{name} {count:+d}" for name, count in unmet.items())
+            warnings.warn(
+                f"the published counts cannot be met with these questions: {told} rows", QuotaWarning, stacklevel=2
+            )
+    else:
+        chosen = {question: choose_degradations(question, modality, seed) for question, modality in modalities.items()}
+    rows = []
+    for question, names in chosen.items():
+        rows.append(PlannedRow(row_id(question, NO_DEGRADATION, 0), question, NO_DEGRADATION, 0, 0))
+        for name in names:
+            own = row_seed(seed, question, name)
+            rows += [PlannedRow(row_id(question, name, s), question, name, s, own) for s in (1, 2)]
+    return Plan(tuple(rows), seed, MappingProxyType(unmet))

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from medq_deg.data.plan import PlannedRow
-from medq_deg.data.schema import without_picture
+from medq_deg.data.schema import TEXT_COLUMNS, columns_of
 from medq_deg.degradations import degrade
 from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION
 
@@ -43,8 +43,8 @@ class PlannedRows(Sequence[dict[str, Any]]):
     def columns(self) -> Iterator[dict[str, Any]]:
         """Yield the rows without their pictures, which are not degraded."""
         for planned in self._plan:
-            clean = self._clean[self._place[planned.question_id]]
-            yield without_picture(self._columns(clean, planned))
+            row = self._columns(self._clean[self._place[planned.question_id]], planned)
+            yield from columns_of([row], TEXT_COLUMNS)
 
     @staticmethod
     def _columns(clean: Mapping[str, Any], planned: PlannedRow) -> dict[str, Any]:

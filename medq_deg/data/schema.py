@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from string import ascii_uppercase
 from typing import Any, Final
 
@@ -28,6 +28,9 @@ COLUMNS: Final = (
     "seed",
 )
 """Every column of a row, in order. A row is a mapping, as `datasets` gives them."""
+
+TEXT_COLUMNS: Final = tuple(name for name in COLUMNS if name != "image")
+"""Every column but the picture."""
 
 LETTERS: Final = ascii_uppercase
 """Letters of the options, in order: 26 at most."""
@@ -69,8 +72,25 @@ def task_and_level(skills: Sequence[str]) -> tuple[str, str]:
     return "", ""
 
 
-def without_picture(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row's columns but the picture, JSON-ready."""
-    return {
-        name: list(row[name]) if name in ("options", "skills") else row[name] for name in COLUMNS if name != "image"
-    }
+def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Yield some columns of rows as plain values, without reading pictures that are not asked for.
+
+    Parameters
+    ----------
+    rows : iterable of mappings
+        A `datasets.Dataset` is read without its transform, by column, and its class labels become names.
+    names : sequence of str
+        Columns to yield.
+    """
+    features = getattr(rows, "features", None)
+    if features is None:
+        for row in rows:
+            yield {name: list(row[name]) if name in ("options", "skills") else row[name] for name in names}
+        return
+    labels = {name: features[name].int2str for name in names if hasattr(features[name], "int2str")}
+    plain = rows.with_format(None).select_columns(list(names))  # type: ignore[attr-defined]
+    for row in plain:
+        yield {
+            name: labels[name](value) if name in labels and isinstance(value, int) else value
+            for name, value in row.items()
+        }

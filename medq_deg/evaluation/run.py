@@ -14,7 +14,7 @@ from typing import Any
 
 import medq_deg
 from medq_deg.data.planned import PlannedRows
-from medq_deg.data.schema import check_question, without_picture
+from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.base import Model, Query, Reply
@@ -122,7 +122,7 @@ def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     seen: set[str] = set()
-    columns = list(rows.columns()) if isinstance(rows, PlannedRows) else [without_picture(row) for row in rows]
+    columns = list(rows.columns() if isinstance(rows, PlannedRows) else columns_of(rows, TEXT_COLUMNS))
     for row in columns:
         check_question(row["question_id"], row["question"], row["options"], row["answer"])
         if row["id"] in seen:

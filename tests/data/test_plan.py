@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import csv
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medq_deg import degrade, demo
-from medq_deg.data.plan import choose_degradations, make_plan
-from medq_deg.data.schema import COLUMNS, check_question, row_id, row_seed, task_and_level, without_picture
+from medq_deg.data.plan import PUBLISHED_ROWS, QuotaWarning, choose_degradations, make_plan
+from medq_deg.data.schema import COLUMNS, check_question, row_id, row_seed, task_and_level
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import CATEGORY_OF, MODALITIES, applicable
 
@@ -42,7 +44,7 @@ def test_adding_questions_changes_no_other_question() -> None:
 
 
 def test_another_seed_gives_another_plan_and_other_seeds() -> None:
-    assert make_plan(questions(20), seed=1) != make_plan(questions(20), seed=2)
+    assert make_plan(questions(20), seed=1).rows != make_plan(questions(20), seed=2).rows
     assert choose_degradations("q", "CT", 1) == choose_degradations("q", "CT", 1)
 
 
@@ -121,7 +123,66 @@ def test_demo_rows_hold_every_column_and_the_picture_of_their_seed() -> None:
     clean = next(r for r in demo.DemoQuestions() if r["question_id"] == row["question_id"])
     expected = degrade(clean["image"], row["degradation"], 2, row["seed"], modality=row["modality"])
     assert np.array_equal(np.asarray(row["image"]), np.asarray(expected))
-    assert without_picture(row) == list(rows.columns())[severe]
+    plain = list(rows.columns())[severe]
+    assert "image" not in plain
+    assert all(plain[name] == row[name] for name in plain)
     assert len(rows[3:9]) == 6
     assert rows[3:9][0]["id"] == rows[3]["id"]
     assert rows[-1]["id"] == rows[len(rows) - 1]["id"]
+
+
+def published_mix(total: int = 4306) -> list[dict[str, str]]:
+    """Questions with a modality mix that the published counts allow."""
+    shares = {
+        "CT": 1500,
+        "MRI": 900,
+        "X-ray": 700,
+        "ultrasound": 420,
+        "histopathology": 330,
+        "dermoscopy": 250,
+        "endoscopy": 206,
+    }
+    assert sum(shares.values()) == total
+    return [{"question_id": f"{m}-{i}", "modality": m} for m, count in shares.items() for i in range(count)]
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_the_published_counts_are_met_exactly_where_the_modalities_allow_it(seed: int) -> None:
+    clean = published_mix()
+    plan = make_plan(clean, seed=seed, quotas="published")
+    counts = plan.counts()
+    assert counts.pop("none") == 4306
+    assert counts == dict(PUBLISHED_ROWS)
+    assert Counter(row.severity for row in plan) == {0: 4306, 1: 10_294, 2: 10_294}
+    assert not plan.unmet
+    modality = {row["question_id"]: row["modality"] for row in clean}
+    given: dict[str, list[str]] = {}
+    for row in plan:
+        if row.severity == 1:
+            given.setdefault(row.question_id, []).append(row.degradation)
+    assert len(given) == 4306
+    for question, names in given.items():
+        assert 1 <= len(names) <= 3
+        assert len(set(names)) == len(names)
+        assert set(names) <= set(applicable(modality[question]))
+
+
+def test_the_published_counts_are_those_of_the_paper(shared: Path) -> None:
+    with (shared / "paper" / "degradation_counts.csv").open() as file:
+        assert {row["degradation"]: int(row["rows"]) for row in csv.DictReader(file)} == dict(PUBLISHED_ROWS)
+
+
+def test_what_cannot_be_met_is_said_and_everyone_still_gets_something() -> None:
+    clean = [row for row in published_mix() if row["modality"] != "CT"]
+    with pytest.warns(QuotaWarning, match=r"limited_angle -1440"):
+        plan = make_plan(clean, quotas="published")
+    assert plan.unmet["limited_angle"] == plan.unmet["sparse_view"] == -1440
+    assert plan.unmet["low_dose"] == -1116
+    assert {row.question_id for row in plan if row.severity == 2} == {row["question_id"] for row in clean}
+
+
+def test_a_quota_of_another_name_or_a_question_twice_is_refused() -> None:
+    with pytest.raises(MedqDegError, match="quotas must be 'published' or None, got 'mine'"):
+        make_plan(questions(3), quotas="mine")  # type: ignore[arg-type]
+    with pytest.raises(MedqDegError, match="two clean rows have the question id 'q0'"):
+        make_plan([*questions(3), *questions(1)])
