@@ -12,7 +12,7 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
-# The oldest datasets that is supported: 2.21 is the last line before 3.0, and still what evaluate's users have pinned.
+# The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py
 

@@ -55,8 +55,8 @@ def make_panels(
     """
     pairs = [(picture, name) for picture in pictures for name in APPLICABLE[picture.modality]]
     if once:
-        first = {name: picture for picture, name in reversed(pairs)}
-        pairs = [(first[name], name) for name in DEGRADATIONS if name in first]
+        shown = {name: picture for picture, name in reversed(pairs)}
+        pairs = [(shown[name], name) for name in DEGRADATIONS if name in shown]
     panels = []
     for done, (picture, name) in enumerate(pairs):
         progress(done, len(pairs))
