@@ -180,21 +180,46 @@ MODALITY_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "mr_magnetic_resonance_imaging": "MRI",
         "xray": "X-ray",
         "radiography": "X-ray",
+        "radiograph": "X-ray",
+        "x_rays": "X-ray",
+        "x_ray_radiography": "X-ray",
+        "digital_radiography": "X-ray",
+        "mammography": "X-ray",
+        "ct_scan": "CT",
+        "cta": "CT",
+        "mri_scan": "MRI",
+        "mra": "MRI",
         "ultrasound_imaging": "ultrasound",
         "ultrasonography": "ultrasound",
+        "sonography": "ultrasound",
+        "echocardiography": "ultrasound",
         "microscopy_images": "histopathology",
         "microscopy": "histopathology",
         "histology": "histopathology",
+        "pathology": "histopathology",
+        "histopathological_images": "histopathology",
+        "whole_slide_image": "histopathology",
         "dermatoscopy": "dermoscopy",
+        "colonoscopy": "endoscopy",
+        "gastroscopy": "endoscopy",
+        "laparoscopy": "endoscopy",
     }
 )
 
 SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
     {
         # The strings of the released files are not documented; these are the likely ones.
-        **dict.fromkeys(("0", "l0", "good", "clean", "none", "reference", "original", "level_0"), 0),
-        **dict.fromkeys(("1", "l1", "mild", "low", "slight", "light", "minor", "level_1"), 1),
-        **dict.fromkeys(("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2"), 2),
+        **dict.fromkeys(
+            ("0", "l0", "good", "clean", "none", "reference", "original", "level_0", "level0", "severity_0"), 0
+        ),
+        **dict.fromkeys(
+            ("1", "l1", "mild", "low", "slight", "light", "minor", "level_1", "level1", "severity_1", "l1_mild"), 1
+        ),
+        **dict.fromkeys(
+            ("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2", "level2", "severity_2", "l2_severe"), 2
+        ),
+        # A column of numbers with a gap becomes a column of floats.
+        **{"0_0": 0, "1_0": 1, "2_0": 2},
     }
 )
 
@@ -218,6 +243,21 @@ SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
         "microorganism_recognition": "Cell and Microbes",
         "diagnosis_reasoning": "General Diagnosis Reasoning",
         "basic_science_reasoning": "General Science Reasoning",
+        # GMAI-MMBench's clinical VQA tasks that are not above. The paper has one skill for the course of an operation.
+        "surgeon_action_recognition": "Surgical Workflow Recognition",
+        # OmniMedVQA's question types. Its Modality Recognition has no counterpart in the paper.
+        "anatomy_identification": "General Structures",
+        "other_biological_attributes": "Attribute Recognition",
+        # MedXpertQA's medical tasks with their question types; what is missing here folds to a skill's own name.
+        "diagnosis_understanding": "Disease Diagnosis",
+        "basic_medicine_reasoning": "General Science Reasoning",
+        "basic_medicine_understanding": "Basic Science Understanding",
+        # MedXpertQA's body systems. Those without a counterpart (urinary, endocrine, ...) keep their own name.
+        "skeletal": "Skeletal System",
+        "muscular": "Muscle Recognition",
+        "nervous": "Neurovascular",
+        "respiratory": "Respiratory System",
+        "digestive": "Gastrointestinal Tract",
     }
 )
 

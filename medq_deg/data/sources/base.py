@@ -1,0 +1,247 @@
+"""What every source gives (`SourceRecord`), what is said about a read (`LoadReport`), and the loop that joins them.
+
+A bad row is a `BadRow`: it is skipped and counted. A bad file is a `MedqDegError`: the read stops.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, Final
+
+from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
+
+
+@dataclass(frozen=True)
+class SourceRecord:
+    """One usable question about one picture, as a source holds it.
+
+    Attributes
+    ----------
+    source : str
+        "gmai", "omnimedvqa", "medxpertqa", "release" or "folder".
+    key : str
+        Id within the source that stays the same from read to read, such as the index of a TSV's row. In the release
+        a clean question and its degraded rows share it.
+    where : str
+        File and line or record, for messages.
+    picture : bytes
+        The encoded picture exactly as the source holds it. Only its header has been checked.
+    question : str
+        As the source holds it.
+    options : tuple of str
+        2 to 26, none empty, none twice; without the space around them.
+    answer : str
+        Letter of the right option, "A" for the first.
+    modality : str
+        One of `medq_deg.taxonomy.MODALITIES`.
+    skills : tuple of str
+        Names of the paper where known, else the source's own.
+    degradation, severity : str, int
+        "none" and 0 but for the release.
+    """
+
+    source: str
+    key: str
+    where: str
+    picture: bytes = field(repr=False)
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    modality: str
+    skills: tuple[str, ...]
+    degradation: str = NO_DEGRADATION
+    severity: int = 0
+
+
+class Reason(str, Enum):
+    """Why a row was skipped; the values are what a report shows."""
+
+    TRUNCATED = "truncated row"
+    TOO_MANY_COLUMNS = "more cells than columns"
+    BROKEN_QUOTES = "quotes that are not closed, or text after a closing quote"
+    NOT_AN_OBJECT = "not a JSON object"
+    FIELD_TYPE = "a field holds a list, an object or a truth value where text is needed"
+    NO_INDEX = "no index"
+    DUPLICATE_INDEX = "duplicate index"
+    DUPLICATE_ROW = "same clean question, degradation and severity as an earlier row"
+    NO_QUESTION = "no question"
+    FEW_OPTIONS = "fewer than 2 options"
+    MANY_OPTIONS = "more than 26 options"
+    OPTION_TWICE = "an option twice"
+    NO_ANSWER = "no answer"
+    ANSWER_WITHOUT_OPTION = "answer letter without option"
+    ANSWER_MATCHES_NONE = "answer text matches no option"
+    ANSWER_MATCHES_SEVERAL = "answer text matches several options"
+    MODALITY_OUTSIDE = "modality outside the seven"
+    MODALITY_UNKNOWN = "no modality in the columns or the question"
+    MODALITY_AMBIGUOUS = "the question names several modalities"
+    NO_PICTURE = "no picture"
+    SEVERAL_PICTURES = "several pictures"
+    NOT_BASE64 = "invalid base64"
+    BAD_REFERENCE = "picture is the index of a row that is not there or holds no picture"
+    AMBIGUOUS_REFERENCE = "picture is an index that several rows have"
+    NOT_A_PICTURE = "not a picture that can be read"
+    PICTURE_MISSING = "picture missing on disk"
+    PICTURE_UNREADABLE = "picture cannot be read from disk"
+    PICTURE_TOO_LARGE = "picture file larger than 64 MiB"
+    PATH_OUTSIDE = "picture path leaves the folder"
+    SYMLINK_LOOP = "picture path is a symlink loop"
+    UNKNOWN_SEVERITY = "unknown severity"
+    UNKNOWN_DEGRADATION = "unknown degradation"
+
+
+class BadRow(Exception):  # noqa: N818
+    """A row that cannot be used.
+
+    Parameters
+    ----------
+    reason : Reason
+        Rows are counted by it.
+    detail : str
+        What was found; shown beside the first few places.
+    modality : str, optional
+        Name to count among the unknown modalities.
+    """
+
+    def __init__(self, reason: Reason, detail: str = "", *, modality: str | None = None) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.detail = _shortened(detail)
+        self.modality = modality
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a table or a record of a JSON file, before anything is known about it.
+
+    `cells` has folded names (`medq_deg.data.sources.fields.fold_column`). `problem` is set when the row could not even
+    be taken apart.
+    """
+
+    where: str
+    cells: Mapping[str, Any]
+    offset: int = 0
+    problem: BadRow | None = None
+
+
+_PLACES_SHOWN: Final = 5
+_NAMES_COUNTED: Final = 1000
+_OTHER_NAMES: Final = "(other names)"
+
+
+@dataclass
+class _Places:
+    count: int = 0
+    first: list[str] = field(default_factory=list)
+
+    def add(self, place: str) -> None:
+        self.count += 1
+        if len(self.first) < _PLACES_SHOWN:
+            self.first.append(place)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"count": self.count, "first": list(self.first)}
+
+
+class LoadReport:
+    """What became of the rows of one read.
+
+    Attributes
+    ----------
+    rows_read, rows_kept : int
+        After the read has ended, `rows_read` is `rows_kept` plus all that were skipped.
+    unknown_modalities, unknown_skills : collections.Counter
+        Names outside the paper's. Rows of an unknown modality are skipped, rows of an unknown skill are kept.
+    """
+
+    def __init__(self) -> None:
+        self.rows_read = 0
+        self.rows_kept = 0
+        self.unknown_modalities: Counter[str] = Counter()
+        self.unknown_skills: Counter[str] = Counter()
+        self._skipped: dict[str, _Places] = {}
+        self._notes: dict[str, _Places] = {}
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """Number of skipped rows by reason, the most frequent reason first."""
+        return {reason: places.count for reason, places in _by_count(self._skipped)}
+
+    @property
+    def notes(self) -> dict[str, int]:
+        """Number of rows that were kept although something about them is worth knowing, by what it is."""
+        return {text: places.count for text, places in _by_count(self._notes)}
+
+    def skip(self, problem: BadRow, where: str) -> None:
+        """Count a row that is skipped."""
+        place = f"{where}: {problem.detail}" if problem.detail else where
+        self._skipped.setdefault(problem.reason.value, _Places()).add(place)
+        if problem.modality is not None:
+            _count(self.unknown_modalities, problem.modality)
+
+    def keep(self, record: SourceRecord) -> None:
+        """Count a row that is kept, and those of its skills that are not the paper's."""
+        self.rows_kept += 1
+        for skill in record.skills:
+            if skill not in TASK_OF_SKILL:
+                _count(self.unknown_skills, skill)
+
+    def note(self, text: str, where: str) -> None:
+        """Count a row that is kept although `text` is true of it."""
+        self._notes.setdefault(text, _Places()).add(where)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, JSON-ready."""
+        return {
+            "rows_read": self.rows_read,
+            "rows_kept": self.rows_kept,
+            "skipped": {reason: places.as_dict() for reason, places in _by_count(self._skipped)},
+            "notes": {text: places.as_dict() for text, places in _by_count(self._notes)},
+            "unknown_modalities": dict(self.unknown_modalities.most_common()),
+            "unknown_skills": dict(self.unknown_skills.most_common()),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.rows_read:,} rows read, {self.rows_kept:,} kept"]
+        for title, group in (("skipped", self._skipped), ("kept, but", self._notes)):
+            for text, places in _by_count(group):
+                more = ", ..." if places.count > len(places.first) else ""
+                lines.append(f"{title}: {places.count:,} x {text} ({'; '.join(places.first)}{more})")
+        for title, names in (("modalities", self.unknown_modalities), ("skills", self.unknown_skills)):
+            if names:
+                counted = ", ".join(f"{name} ({count:,})" for name, count in names.most_common())
+                lines.append(f"unknown {title}: {counted}")
+        return "\n".join(lines)
+
+
+def collect(rows: Iterable[Row], convert: Callable[[Row], SourceRecord], report: LoadReport) -> Iterator[SourceRecord]:
+    """Yield what `convert` makes of each row; skip and count the rows for which it raises `BadRow`."""
+    for row in rows:
+        report.rows_read += 1
+        try:
+            if row.problem is not None:
+                raise row.problem
+            record = convert(row)
+        except BadRow as problem:
+            report.skip(problem, row.where)
+            continue
+        report.keep(record)
+        yield record
+
+
+def _by_count(group: Mapping[str, _Places]) -> list[tuple[str, _Places]]:
+    return sorted(group.items(), key=lambda item: (-item[1].count, item[0]))
+
+
+def _count(names: Counter[str], name: str) -> None:
+    # A column of free text must not fill the report, or the memory.
+    short = _shortened(name)
+    names[short if short in names or len(names) < _NAMES_COUNTED else _OTHER_NAMES] += 1
+
+
+def _shortened(text: str, most: int = 80) -> str:
+    text = " ".join(text[: 4 * most].split())
+    return text if len(text) <= most else f"{text[: most - 3]}..."

@@ -1,0 +1,95 @@
+"""A user's own pictures and questions: a folder with one CSV or JSONL file, and pictures anywhere inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.fields import (
+    Options,
+    answer_by_either,
+    content_hash,
+    index_of,
+    options_in_columns,
+    options_in_field,
+    parsed_list,
+    question_of,
+    skills_of,
+    text_of,
+    texts,
+)
+from medq_deg.data.sources.modality import modality_of
+from medq_deg.data.sources.pictures import picture_from_file
+from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
+from medq_deg.errors import MedqDegError
+
+NEEDED = "a folder with pictures and one CSV or JSONL of question, options (or A, B, ...), answer, modality and image"
+_REQUIRED = ("question", "answer", "image")
+
+
+def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
+    """Read a folder of pictures and its one table of questions.
+
+    Columns, in any case: `question`; `options` as a list (in a CSV a JSON list), or `A`, `B`, ... or `option_A`, ...;
+    `answer` as a letter or as the text of an option; `image` as a path from the folder; `modality`, without which the
+    question's words decide; and, if you like, `id` and `skills`. The key is the id, or else a hash of picture path,
+    question, options and answer: it survives a change of the order.
+
+    Raises
+    ------
+    MedqDegError
+        If the folder has no table or several, or the table is empty, not UTF-8 or lacks a column.
+    """
+    check_folder(folder, NEEDED)
+    tables = sorted(path for path in folder.iterdir() if path.suffix.casefold() in (".csv", ".jsonl"))
+    if len(tables) != 1:
+        names = ", ".join(path.name for path in tables[:5]) or "none"
+        raise MedqDegError(f"{folder} must have one CSV or JSONL file at its top, found {names}; needed is {NEEDED}")
+    if tables[0].suffix.casefold() == ".jsonl":
+        return _records(folder, jsonl_rows(tables[0], _REQUIRED, NEEDED), report)
+    table = Table(tables[0], ",", _REQUIRED, NEEDED)
+    if not {"options", "a", "option a"} & table.columns:
+        raise MedqDegError(f"{tables[0]}, line 1: no column 'options', 'A' or 'option_A'; needed is {NEEDED}")
+    return _records(folder, table.rows(), report)
+
+
+def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[SourceRecord]:
+    seen: set[str] = set()
+
+    def convert(row: Row) -> SourceRecord:
+        question = question_of(row.cells.get("question"))
+        options = _options(row)
+        answer = answer_by_either(row.cells.get("answer"), options)
+        image = text_of(row.cells.get("image"))
+        given = row.cells.get("id", row.cells.get("index"))
+        key = index_of(given) if text_of(given) else content_hash(image, question, *texts(options), answer)
+        if key in seen:
+            raise BadRow(Reason.DUPLICATE_INDEX, key)
+        seen.add(key)
+        return SourceRecord(
+            source="folder",
+            key=key,
+            where=row.where,
+            question=question,
+            options=texts(options),
+            answer=answer,
+            modality=modality_of([row.cells.get("modality")], question),
+            skills=skills_of(row.cells.get("skills", row.cells.get("skill"))),
+            picture=picture_from_file(folder, image),
+        )
+
+    return collect(rows, convert, report)
+
+
+def _options(row: Row) -> Options:
+    value: Any = row.cells.get("options")
+    if isinstance(value, str) and value.strip():
+        value = parsed_list(value.strip())
+        if value is None:
+            raise BadRow(Reason.FIELD_TYPE, f"options {row.cells['options']!r}")
+    if value:
+        return options_in_field(value)
+    prefix = "option " if "option a" in row.cells else ""
+    return options_in_columns(row.cells, prefix)

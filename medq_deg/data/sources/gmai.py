@@ -1,0 +1,68 @@
+"""GMAI-MMBench: one TSV for VLMEvalKit, pictures in base64. Only the VAL file has answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.fields import (
+    answer_by_letter,
+    index_of,
+    options_in_columns,
+    question_of,
+    skills_of,
+    text_of,
+    texts,
+)
+from medq_deg.data.sources.modality import modality_of
+from medq_deg.data.sources.pictures import TablePictures
+from medq_deg.data.sources.tables import Table
+
+NEEDED = (
+    "the VAL file of GMAI-MMBench (TSV with index, image, question, A, B, ..., answer; the TEST files have no answer)"
+)
+
+
+def read_gmai(path: Path, report: LoadReport) -> Iterator[SourceRecord]:
+    """Read GMAI-MMBench's TSV row by row.
+
+    The key is the index. The skill is the "clinical VQA task", or, without that column, the "l2-category" where it
+    names one. The "perceptual granularity" (image, box, mask or contour level) says how a question points at the
+    picture; it is no skill and is not read, nor is "category", which repeats the answer.
+
+    Raises
+    ------
+    MedqDegError
+        If the file is missing, empty, not UTF-8, or lacks a column.
+    """
+    table = Table(path, "\t", ("index", "image", "question", "a", "b", "answer"), NEEDED)
+    return _records(table, report)
+
+
+def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
+    pictures = TablePictures(table, table.path.parent)
+    seen: set[str] = set()
+    task_column = "clinical vqa task" if "clinical vqa task" in table.columns else "l2 category"
+
+    def convert(row: Row) -> SourceRecord:
+        pictures.remember(row)
+        index = index_of(row.cells["index"])
+        if index in seen:
+            raise BadRow(Reason.DUPLICATE_INDEX, index)
+        seen.add(index)
+        question = question_of(row.cells["question"])
+        options = options_in_columns(row.cells)
+        return SourceRecord(
+            source="gmai",
+            key=index,
+            where=row.where,
+            question=question,
+            options=texts(options),
+            answer=answer_by_letter(row.cells["answer"], options),
+            modality=modality_of([row.cells.get("modality")], question),
+            skills=skills_of(text_of(row.cells.get(task_column))),
+            picture=pictures.picture_of(row),
+        )
+
+    return collect(table.rows(), convert, report)

@@ -1,0 +1,163 @@
+"""Encoded pictures: from base64, from the row of a table that another row points to, and from files inside a folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import re
+import stat
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import Any, Final
+
+from PIL import Image
+
+from medq_deg.data.sources.base import BadRow, Reason, Row
+from medq_deg.data.sources.fields import index_of, parsed_list, text_of
+from medq_deg.data.sources.tables import Table
+
+FORMATS: Final = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "JPEG2000", "PPM")
+LARGEST_FILE: Final = 64 * 2**20
+
+_LONGEST_INDEX: Final = 64
+"""An `image` cell of up to this many characters is the index of another row: the rule of the peers' harness."""
+
+
+def checked_picture(data: bytes) -> bytes:
+    """Return the bytes as they are; raise `BadRow` unless they start like a picture that Pillow reads."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(BytesIO(data), formats=FORMATS):
+                return data
+    except (OSError, SyntaxError, ValueError, OverflowError, Image.DecompressionBombError):
+        raise BadRow(Reason.NOT_A_PICTURE) from None
+
+
+def picture_from_base64(text: str) -> bytes:
+    """Return the picture that a text encodes; raise `BadRow` if it is not base64, or not a picture."""
+    if text.startswith("data:"):
+        text = text.partition(",")[2]
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        try:
+            # Some encoders break the lines.
+            data = base64.b64decode("".join(text.split()), validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise BadRow(Reason.NOT_BASE64, str(error)) from None
+    return checked_picture(data)
+
+
+def picture_from_file(root: Path, relative: Any) -> bytes:
+    """Return the picture in a file under a folder.
+
+    Raises
+    ------
+    BadRow
+        If the path is absolute, has "..", leaves the folder through a link, runs in a circle, or names no regular
+        file of up to 64 MiB that is a picture.
+    """
+    name = text_of(relative)
+    if not name:
+        raise BadRow(Reason.NO_PICTURE)
+    if _leaves(name):
+        raise BadRow(Reason.PATH_OUTSIDE, name)
+    try:
+        path = (root / name).resolve(strict=True)
+        if not path.is_relative_to(root.resolve(strict=True)):
+            raise BadRow(Reason.PATH_OUTSIDE, name)
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise BadRow(Reason.PICTURE_UNREADABLE, f"{name} is not a file")
+        if status.st_size > LARGEST_FILE:
+            raise BadRow(Reason.PICTURE_TOO_LARGE, name)
+        return checked_picture(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        raise BadRow(Reason.PICTURE_MISSING, name) from None
+    except RuntimeError:
+        # Path.resolve before Python 3.13.
+        raise BadRow(Reason.SYMLINK_LOOP, name) from None
+    except ValueError:
+        # A zero byte in the name.
+        raise BadRow(Reason.PICTURE_MISSING, name) from None
+    except OSError as error:
+        reason = {errno.ELOOP: Reason.SYMLINK_LOOP, errno.ENAMETOOLONG: Reason.PICTURE_MISSING}
+        raise BadRow(reason.get(error.errno or 0, Reason.PICTURE_UNREADABLE), name) from None
+
+
+def _leaves(name: str) -> bool:
+    # Windows paths too: a data set must not mean one thing here and another there.
+    parts = re.split(r"[/\\]", name)
+    return parts[0] == "" or ".." in parts or re.match(r"[A-Za-z]:", name) is not None
+
+
+def only_one(value: Any) -> Any:
+    """Return the entry of a list of one, given as a list or as the text of one; anything else as it is."""
+    listed = value if isinstance(value, list) else parsed_list(text_of(value))
+    if listed is None:
+        return value
+    if not listed:
+        raise BadRow(Reason.NO_PICTURE)
+    if len(listed) > 1:
+        raise BadRow(Reason.SEVERAL_PICTURES, f"{len(listed)}")
+    return listed[0]
+
+
+class TablePictures:
+    """Pictures of a table whose column `image` holds base64 or the index of another row.
+
+    Only the place of each row is held. The first index that is met makes the rest of the table be looked through
+    once, because it may point ahead, and because an index that two rows have points to neither.
+
+    Parameters
+    ----------
+    table : Table
+        With a column `image`, `image_path` or both.
+    root : Path
+        Folder that holds the files of `image_path`.
+    """
+
+    def __init__(self, table: Table, root: Path) -> None:
+        self._table, self._root = table, root
+        self._offsets: dict[str, list[int]] = {}
+        self._last = -1
+        self._complete = False
+
+    def remember(self, row: Row) -> None:
+        """Take note of where a row is; to be called for every row in turn."""
+        if row.offset <= self._last:
+            return
+        self._last = row.offset
+        try:
+            index = index_of(row.cells.get("index"))
+        except BadRow:
+            return
+        self._offsets.setdefault(index, []).append(row.offset)
+
+    def picture_of(self, row: Row) -> bytes:
+        """Return a row's picture; raise `BadRow` if there is none."""
+        image = text_of(only_one(row.cells.get("image")))
+        if not image:
+            return picture_from_file(self._root, only_one(row.cells.get("image path")))
+        if len(image) <= _LONGEST_INDEX:
+            image = self._image_of(index_of(image))
+        return picture_from_base64(image)
+
+    def _image_of(self, index: str) -> str:
+        if not self._complete:
+            for row in self._table.rows((self._last, 0)):
+                if row.problem is None:
+                    self.remember(row)
+            self._complete = True
+        offsets = self._offsets.get(index, [])
+        if len(offsets) > 1:
+            raise BadRow(Reason.AMBIGUOUS_REFERENCE, index)
+        if not offsets:
+            raise BadRow(Reason.BAD_REFERENCE, index)
+        image = text_of(only_one(self._table.row_at(offsets[0]).cells.get("image")))
+        if len(image) <= _LONGEST_INDEX:
+            raise BadRow(Reason.BAD_REFERENCE, index)
+        return image

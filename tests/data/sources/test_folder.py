@@ -1,0 +1,111 @@
+"""A user's own folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_folder
+from medq_deg.errors import MedqDegError
+from tests.data.sources.samples import PICTURE, write_jsonl, write_tsv
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    return {
+        "question": "Is this normal?",
+        "A": "Yes",
+        "B": "No",
+        "answer": "B",
+        "modality": "MRI",
+        "image": "pictures/1.png",
+        **changes,
+    }
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "1.png").write_bytes(PICTURE)
+    return tmp_path
+
+
+def read(root: Path) -> tuple[list[SourceRecord], LoadReport]:
+    report = LoadReport()
+    return list(read_folder(root, report)), report
+
+
+def read_csv(root: Path, *rows: dict[str, Any]) -> tuple[list[SourceRecord], LoadReport]:
+    write_tsv(root / "questions.csv", rows, delimiter=",")
+    return read(root)
+
+
+@pytest.mark.parametrize("answer", ["B", "b", "(B)", "No", "no."])
+def test_an_answer_is_a_letter_or_an_option_s_text(root: Path, answer: str) -> None:
+    (found,), _ = read_csv(root, row(answer=answer))
+    assert (found.options, found.answer, found.modality, found.picture) == (("Yes", "No"), "B", "MRI", PICTURE)
+    assert (found.source, found.where) == ("folder", "questions.csv, line 2")
+
+
+def test_options_may_be_a_list_or_columns_of_either_name(root: Path) -> None:
+    listed = row(A="", B="", options='["Yes", "It\'s not, no"]', answer="A", id="x")
+    (first,), _ = read_csv(root, listed)
+    assert first.options == ("Yes", "It's not, no")
+    named = {"Option_A": "Yes", "option B": "No"}
+    (second,), _ = read_csv(root, {**{k: v for k, v in row().items() if k not in "AB"}, **named})
+    assert (second.options, second.answer) == (("Yes", "No"), "B")
+
+
+def test_json_lines_are_read(root: Path) -> None:
+    record = {
+        "question": "CT?",
+        "options": ["1", 2, 3],
+        "answer": 2,
+        "image": "pictures/1.png",
+        "skills": ["Bone", "Counting"],
+    }
+    write_jsonl(root / "questions.jsonl", [record])
+    (found,), _ = read(root)
+    assert (found.options, found.answer, found.modality) == (("1", "2", "3"), "B", "CT")
+    assert found.skills == ("Skeletal System", "Counting")
+
+
+def test_keys_are_ids_or_survive_a_change_of_order(root: Path) -> None:
+    rows = [row(), row(question="Is it?"), row(question="Is it not?")]
+    keys = [found.key for found in read_csv(root, *rows)[0]]
+    assert [found.key for found in read_csv(root, *reversed(rows))[0]] == keys[::-1]
+    assert len(set(keys)) == 3
+    assert read_csv(root, row(ID="case 7"))[0][0].key == "case 7"
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"answer": "C"}, Reason.ANSWER_WITHOUT_OPTION),
+        ({"answer": "Perhaps"}, Reason.ANSWER_MATCHES_NONE),
+        ({"answer": "A", "A": "B", "B": "A"}, Reason.ANSWER_MATCHES_SEVERAL),
+        ({"answer": "yes", "B": "Yes."}, Reason.ANSWER_MATCHES_SEVERAL),
+        ({"image": "pictures/2.png"}, Reason.PICTURE_MISSING),
+        ({"image": "/etc/hosts"}, Reason.PATH_OUTSIDE),
+        ({"modality": "Thermometry"}, Reason.MODALITY_OUTSIDE),
+        ({"options": "Yes, No"}, Reason.FIELD_TYPE),
+        ({"question": "Is this normal?"}, Reason.DUPLICATE_INDEX),
+    ],
+)
+def test_a_bad_row_is_skipped_and_named(root: Path, changes: dict[str, Any], reason: Reason) -> None:
+    records, report = read_csv(root, row(), row(**{"question": "And this?", **changes}))
+    assert len(records) == 1
+    assert report.skipped == {reason.value: 1}
+
+
+def test_the_table_must_be_one_and_have_its_columns(root: Path) -> None:
+    with pytest.raises(MedqDegError, match="found none"):
+        read(root)
+    with pytest.raises(MedqDegError, match=r"questions\.csv, line 1: no column 'answer', 'image'"):
+        read_csv(root, {"question": "?", "A": "a", "B": "b"})
+    with pytest.raises(MedqDegError, match="no column 'options', 'A' or 'option_A'"):
+        read_csv(root, {"question": "?", "answer": "a", "image": "b"})
+    write_jsonl(root / "more.jsonl", [row()])
+    with pytest.raises(MedqDegError, match=r"found more\.jsonl, questions\.csv"):
+        read(root)
