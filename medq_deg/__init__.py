@@ -14,6 +14,9 @@ from medq_deg import registration
 if TYPE_CHECKING:
     from medq_deg import metrics as metrics
     from medq_deg import taxonomy as taxonomy
+    from medq_deg.data.fly import OnTheFly as OnTheFly
+    from medq_deg.data.fly import apply_plan as apply_plan
+    from medq_deg.data.plan import make_plan as make_plan
     from medq_deg.degradations import DEGRADATIONS as DEGRADATIONS
     from medq_deg.degradations import degrade as degrade
     from medq_deg.degradations.transform import Degrade as Degrade
@@ -28,15 +31,21 @@ _HOME = {
     "Degrade": "medq_deg.degradations.transform",
     "applicable": "medq_deg.taxonomy",
     "parse_answer": "medq_deg.models.parsing",
+    "make_plan": "medq_deg.data.plan",
+    "apply_plan": "medq_deg.data.fly",
+    "OnTheFly": "medq_deg.data.fly",
 }
 _MODULES = ("metrics", "taxonomy")
 
 __all__ = [
     "DEGRADATIONS",
     "Degrade",
+    "OnTheFly",
     "__version__",
     "applicable",
+    "apply_plan",
     "degrade",
+    "make_plan",
     "metrics",
     "parse_answer",
     "taxonomy",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,8 +26,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
+app.add_typer(data, name="data")
 console = Console()
 errors = Console(stderr=True, soft_wrap=True)
+
+# The base of all that typer says about arguments; typer has no name of its own for it.
+UsageError: Any = typer.BadParameter.__base__
 
 Seed = Annotated[int, typer.Option(help="Seed, 0 or more: the same seed gives the same bytes.")]
 
@@ -34,9 +40,14 @@ Seed = Annotated[int, typer.Option(help="Seed, 0 or more: the same seed gives th
 def main() -> None:
     """Run the command line; what the user did wrong is one line and exit code 2."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
     except MedqDegError as error:
         _fail(str(error))
+    except UsageError as error:
+        _fail(error.format_message())
+    except (typer.Abort, KeyboardInterrupt):
+        errors.print("stopped", highlight=False)
+        sys.exit(130)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
 
@@ -56,12 +67,28 @@ def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=errors, transient=True) as bar:
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
         task = bar.add_task(what, total=None, rate="")
 
         def update(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed
+            speed = bar.tasks[0].speed if bar.tasks else None
             bar.update(task, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
+
+        yield update
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function of (stage, done, total) that draws a bar, starting anew with each stage."""
+    current = ""
+    with _progress("starting") as bar:
+
+        def update(stage: str, done: int, total: int) -> None:
+            nonlocal current
+            if stage != current:
+                current = stage
+                errors.print(stage, highlight=False)
+            bar(done, total or done)
 
         yield update
 
@@ -108,7 +135,7 @@ def degrade(
     }
     if not source.is_dir():
         output = target / f"{source.stem}.png" if target.is_dir() else target
-        if output.exists() and not overwrite:
+        if os.path.lexists(output) and not overwrite:
             raise MedqDegError(f"{output} exists: use --overwrite to replace it")
         degrade_file(source, output, name, level, seed, **options)
         return
@@ -172,6 +199,86 @@ def gallery(
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
 
 
+@app.command(epilog="Example: medq-deg build --gmai GMAI_VAL.tsv --omnimedvqa OmniMedVQA/ --out medq-deg-data/")
+def build(
+    out: Annotated[Path, typer.Option(help="Folder of the result; the same folder goes on with a stopped build.")],
+    gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
+    omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
+    medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Your own pictures with a CSV or JSONL of questions.")] = None,
+    quotas: Annotated[str | None, typer.Option(help="`published`: the paper's counts of each type.")] = None,
+    questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that make pictures.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card."""
+    from medq_deg.data.build import build as make
+
+    given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
+    sources = {name: path for name, path in given.items() if path is not None}
+    with _stages() as progress:
+        manifest = make(
+            sources,
+            out,
+            seed=seed,
+            quotas=quotas,  # type: ignore[arg-type]  # checked where it is used
+            questions=questions,
+            workers=workers,
+            progress=progress,
+        )
+    rows = ", ".join(f"{name} {count}" for name, count in manifest["counts"]["severity"].items())
+    console.print(f"{out}: {rows}; fingerprint {manifest['fingerprint'][:16]}", highlight=False, soft_wrap=True)
+
+
+@data.command("verify", epilog="Example: medq-deg data verify medq-deg-data/")
+def data_verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
+    sample: Annotated[int, typer.Option(help="Degraded pictures to make again and compare.")] = 50,
+    seed: Seed = 0,
+) -> None:
+    """Check counts, hashes, columns and pictures of a build, and make a sample of pictures again."""
+    from medq_deg.data.verify import verify
+
+    with _progress("checking") as progress:
+        result = verify(folder, sample=sample, seed=seed, progress=progress)
+    for problem in result.problems:
+        errors.print(problem, markup=False, highlight=False, style="red")
+    console.print(
+        f"{result.rows} rows checked, {result.remade} pictures made again, {len(result.problems)} problems",
+        highlight=False,
+    )
+    if result.problems:
+        raise typer.Exit(1)
+
+
+@data.command("push", epilog="Example: medq-deg data push medq-deg-data/ --repo my-org/medq-deg --private")
+def data_push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
+    repo: Annotated[str, typer.Option(help="Dataset repository, ORG/NAME.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Put a build on the Hugging Face Hub, in one commit."""
+    from medq_deg.hub.push import push
+
+    console.print(push(folder, repo, private=private), highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: medq-deg enable")
+def enable() -> None:
+    """Make load_dataset("medq-deg") work without `import medq_deg`, in this environment."""
+    from medq_deg.enable import enable as write
+
+    console.print(f"written: {write()}", highlight=False, soft_wrap=True)
+
+
+@app.command(epilog="Example: medq-deg disable")
+def disable() -> None:
+    """Undo `medq-deg enable`."""
+    from medq_deg.enable import disable as remove
+
+    console.print("removed" if remove() else "was not enabled", highlight=False)
+
+
 @app.command(epilog="Example: medq-deg evaluate --model ./my-model --data demo --out runs/my-model")
 def evaluate(
     model: Annotated[str, typer.Option(help="A local folder with a transformers model, a Hub id, or `demo`.")],
@@ -185,12 +292,9 @@ def evaluate(
     """Let a model answer every question several times, and store what it said."""
     from medq_deg import demo
     from medq_deg.evaluation.run import evaluate as run
-    from medq_deg.models.parsing import PARSERS
 
     if data != "demo":
         raise MedqDegError(f"unknown data {data!r}; allowed: demo")
-    if parser not in PARSERS:
-        raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
     with console.status("loading the model"):
         loaded = _load_model(model, max_new_tokens)
     try:

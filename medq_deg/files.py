@@ -33,6 +33,10 @@ def open_image(path: Path) -> Image.Image:
                 frames = getattr(image, "n_frames", 1)
                 if frames > 1:
                     raise ImageError(f"a picture must have one frame, this one has {frames}: split it first")
+                if any(";16" in str(tile) for tile in image.tile):
+                    raise ImageError(
+                        "a picture must have 8 bits a channel, this file has 16: window it to 8 bits first"
+                    )
                 image.load()
                 return ImageOps.exif_transpose(image)
     except ImageError as error:

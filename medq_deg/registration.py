@@ -1,12 +1,13 @@
-"""Makes `evaluate.load("calibration_shift")` find our module, once `medq_deg` has been imported.
+"""Makes `load_dataset("medq-deg")` and `evaluate.load("calibration_shift")` work once `medq_deg` has been imported.
 
-`evaluate` has no entry point for plugins, so the function that turns a name into a module is wrapped. It is wrapped
-when `evaluate` is imported, by whomever, so that importing `medq_deg` does not import it.
+`datasets` and `evaluate` have no entry point for plugins, so the functions that turn a name into a module are wrapped.
+They are wrapped when those libraries are imported, by whomever, so that importing `medq_deg` does not import them.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -17,6 +18,9 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+DATASETS = ("medq-deg", "medq_deg")
+"""Bare names that `load_dataset` understands. A folder of that name in the working directory goes first."""
 
 METRICS = ("calibration_shift",)
 """Bare names that `evaluate.load` understands. A folder of that name in the working directory goes first."""
@@ -31,14 +35,37 @@ def metric_folder(name: str) -> Path:
 
 
 def register() -> None:
-    """Wrap `evaluate`'s look-up of names now if it is imported, else as soon as it is."""
+    """Wrap both libraries' look-up of names, each now if it is imported, else as soon as it is."""
+    _after_import("datasets.load", _wrap_datasets)
     _after_import("evaluate.loading", _wrap_evaluate)
+
+
+def dataset_hash() -> str:
+    """Return the hash that names the cache of the datasets builder: it covers all code that decides on rows."""
+    from medq_deg.degradations.version import code_fingerprint
+
+    digest = hashlib.sha256(code_fingerprint().encode())
+    folders = ("data", "data/sources", "demo")
+    for path in sorted(path for folder in folders for path in (_PACKAGE / folder).glob("*.*")):
+        digest.update(path.read_bytes())
+    digest.update((_PACKAGE / "taxonomy.py").read_bytes())
+    return digest.hexdigest()
+
+
+def _wrap_datasets(load: ModuleType) -> None:
+    original = load.dataset_module_factory
+
+    @functools.wraps(original)
+    def dataset_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
+        if path in DATASETS and not os.path.isdir(path):
+            return load.DatasetModule("medq_deg.data.builder", dataset_hash(), {"dataset_name": "medq-deg"})
+        return original(path, *arguments, **options)
+
+    _replace(original, dataset_module_factory)
 
 
 def _wrap_evaluate(loading: ModuleType) -> None:
     original = loading.evaluation_module_factory
-    if getattr(original, "knows_medq_deg", False):
-        return
 
     @functools.wraps(original)
     def evaluation_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
@@ -46,11 +73,18 @@ def _wrap_evaluate(loading: ModuleType) -> None:
             path = str(metric_folder(path))
         return original(path, *arguments, **options)
 
-    evaluation_module_factory.knows_medq_deg = True  # type: ignore[attr-defined]
-    # Modules that were imported before hold references of their own.
+    _replace(original, evaluation_module_factory)
+
+
+def _replace(original: Callable[..., Any], wrapped: Callable[..., Any]) -> None:
+    """Put a wrapped function in the original's place, in every module of its library that holds a reference."""
+    if getattr(original, "knows_medq_deg", False):
+        return
+    wrapped.knows_medq_deg = True  # type: ignore[attr-defined]
+    library = original.__module__.split(".")[0]
     for name, module in list(sys.modules.items()):
-        if name.split(".")[0] == "evaluate" and getattr(module, "evaluation_module_factory", None) is original:
-            module.evaluation_module_factory = evaluation_module_factory  # type: ignore[attr-defined]
+        if name.split(".")[0] == library and getattr(module, original.__name__, None) is original:
+            setattr(module, original.__name__, wrapped)
 
 
 def _after_import(name: str, action: Callable[[ModuleType], None]) -> None:

@@ -86,6 +86,22 @@ def test_two_pictures_of_one_stem_both_survive(run, folder: Path, tmp_path: Path
     assert (tmp_path / "out" / "a.jpg.png").exists()
 
 
+def test_two_pictures_that_would_share_a_name_are_refused(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    for name in ("x.jpg", "x.png", "x.jpg.png"):
+        Image.fromarray(picture("mri_cardiac")).save(folder / name)
+    code, _, errors = run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)
+    assert code == 2
+    assert "would both be written to" in one_line(errors)
+    assert not (tmp_path / "out").exists()
+
+
+def test_usage_errors_are_one_line_too(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    for arguments in (["degrade", folder], ["degrade", "a", "b", "-t", "bubble", "-s", 1, "--seed", "x"], ["fly"]):
+        code, _, errors = run(*arguments)
+        assert code == 2
+        one_line(errors)
+
+
 def test_a_broken_picture_is_reported_and_the_rest_is_written(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (folder / "text.png").write_text("hello")
     data = (folder / "a.png").read_bytes()
@@ -157,7 +173,7 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], st
         "several frames": ([folder / "film.gif", out, *ok], "must have one frame, this one has 2"),
         "unknown suffix": (
             [folder / "a.png", tmp_path / "out.xyz", *ok],
-            "no picture format goes by the suffix '.xyz'",
+            "no picture is written with the suffix '.xyz'",
         ),
         "folder to file": ([folder, folder / "a.png", *ok], "a folder is needed for the output"),
         "output in input": ([folder, folder / "deep", *ok], "must not lie inside the input"),

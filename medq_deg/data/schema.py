@@ -90,7 +90,6 @@ def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Itera
     labels = {name: features[name].int2str for name in names if hasattr(features[name], "int2str")}
     plain = rows.with_format(None).select_columns(list(names))  # type: ignore[attr-defined]
     for row in plain:
-        yield {
-            name: labels[name](value) if name in labels and isinstance(value, int) else value
-            for name, value in row.items()
-        }
+        # -1 is how `datasets` writes a label that is missing.
+        codes = {name: row[name] for name in labels if isinstance(row[name], int)}
+        yield {**row, **{name: labels[name](code) if code >= 0 else "" for name, code in codes.items()}}

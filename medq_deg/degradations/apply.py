@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps
 
 from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
 from medq_deg.degradations.registry import DEGRADATIONS
@@ -85,7 +85,8 @@ def degrade(
     image : PIL.Image.Image or (H, W), (H, W, 1) or (H, W, 3) uint8 array
         Sides of 32 to 4096 px. Pillow modes: "L" and "RGB" come back as they are; "1" comes back as "L", and "P",
         "CMYK", "YCbCr", "LA" and "RGBA" as "RGB" (an opaque alpha channel is dropped, a transparent one is
-        refused). 16-bit and float pictures are refused: which values are black and white is a clinical choice.
+        refused). 16-bit and float pictures are refused: which values are black and white is a clinical choice. A
+        picture that EXIF says is turned comes back upright, as viewers show it.
     name : str
         One of `medq_deg.DEGRADATIONS`, or an identifier of the authors' released files.
     severity : int or str
@@ -136,7 +137,9 @@ def degrade(
     else:
         settings = {**degradation.parameters_for(level, where), **parameters}
         marking = None if degradation.moves or not keep_marking else find_marking(array)
-        flat = luma(array) if marking is not None else _collapse(array)
+        # Only a mask of its own for each channel tells the channels of a grey picture apart.
+        apart = settings.get("mask") == "per_channel"
+        flat = luma(array) if marking is not None else array if apart else _collapse(array)
         result = _to_bytes(degradation.function(flat.astype(np.float32), rng, **settings), rounding)
         if result.ndim < array.ndim:
             result = np.repeat(result[..., None], array.shape[2], axis=2)
@@ -163,7 +166,9 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
     """Return a picture as a uint8 array of shape (H, W), (H, W, 1) or (H, W, 3), or raise `ImageError`."""
     if isinstance(image, Image.Image):
         check_size(*image.size)
-        return np.asarray(_plain_mode(image))
+        if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
+            raise ImageError("a picture must have 8 bits a channel, this file has 16: window it to 8 bits first")
+        return np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
     if not isinstance(image, np.ndarray):
         raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")
     if image.dtype != np.uint8:
@@ -186,18 +191,15 @@ def check_size(width: int, height: int) -> None:
 
 def _plain_mode(image: Image.Image) -> Image.Image:
     mode = image.mode
+    may_be_transparent = mode in ("LA", "RGBA", "PA") or "transparency" in image.info
+    if may_be_transparent and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
+        raise ImageError(f"a picture of mode {mode!r} must be opaque, this one is transparent: flatten it first")
     if mode in ("L", "RGB"):
         return image
     if mode == "1":
         return image.convert("L")
-    if mode in ("CMYK", "YCbCr") or (mode == "P" and "transparency" not in image.info):
-        return image.convert("RGB")
-    if mode in ("LA", "RGBA", "PA", "P"):
-        colours = image.convert("RGBA")
-        lowest, _ = colours.getchannel("A").getextrema()
-        if lowest == 255:
-            return colours.convert("RGB")
-        raise ImageError(f"a picture of mode {mode!r} must be opaque, this one is transparent: flatten it first")
+    if mode in ("P", "CMYK", "YCbCr", "LA", "RGBA", "PA"):
+        return image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
     if mode.startswith(("I", "F")):
         raise ImageError(f"a picture must have 8 bits a channel, got mode {mode!r}: window it to 8 bits first")
     raise ImageError(f"a picture of mode {mode!r} cannot be used: convert it to 'L' or 'RGB' first")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,16 @@ from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import open_image, replace_file
 from medq_deg.seeds import check_seed, derive_seed
 
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+FORMATS: dict[str, dict[str, Any]] = {
+    ".png": {},
+    ".tif": {},
+    ".tiff": {},
+    ".bmp": {},
+    ".webp": {"lossless": True},
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
-    ".webp": {"lossless": True},
 }
-"""How a single picture is written when its name asks for one of these formats."""
+"""Formats of a single picture's output by its suffix, and how each is written."""
 
 
 @dataclass
@@ -86,10 +92,13 @@ def degrade_folder(
     if target.resolve().is_relative_to(source.resolve()):
         raise MedqDegError(f"the output {target} must not lie inside the input {source}")
     check_seed(seed)
-    pairs = list(_pairs(source, target))
+    pairs = _pairs(source, target)
     if not pairs:
         raise MedqDegError(f"{source}: the folder holds no picture in a format that Pillow reads")
-    existing = [path for _, path in pairs if path.exists()]
+    folders = [path for _, path in pairs if path.is_dir()]
+    if folders:
+        raise MedqDegError(f"{folders[0]} is a folder, a picture would be written there")
+    existing = [path for _, path in pairs if os.path.lexists(path)]
     if existing and not overwrite:
         raise MedqDegError(
             f"{existing[0]} exists, and {len(existing) - 1} more of {len(pairs)}: use --overwrite to replace them"
@@ -108,26 +117,35 @@ def degrade_folder(
 
 def _degrade(source: Path, target: Path, name: str, severity: int, seed: int, options: dict[str, Any]) -> None:
     suffix = target.suffix.lower()
-    picture_format = Image.registered_extensions().get(suffix)
-    if picture_format not in Image.SAVE:
-        raise MedqDegError(f"{target}: no picture format goes by the suffix {suffix!r}; use .png, .tif, .bmp or .jpg")
+    if suffix not in FORMATS:
+        raise MedqDegError(f"{target}: no picture is written with the suffix {suffix!r}; use {', '.join(FORMATS)}")
     image = open_image(source)
     try:
         result = degrade(image, name, severity, seed, **options)
     except ImageError as error:
         raise ImageError(f"{source}: {error}") from None
     with replace_file(target) as file:
-        result.save(file, format=picture_format, **SAVE_OPTIONS.get(suffix, {}))
+        result.save(file, format=Image.registered_extensions()[suffix], **FORMATS[suffix])
 
 
-def _pairs(source: Path, target: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield pictures and where each goes; "a.jpg" beside "a.png" goes to "a.jpg.png"."""
+def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+    """Return pictures and where each goes; "a.jpg" beside "a.png" goes to "a.jpg.png"."""
     known = Image.registered_extensions()
     paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in known and path.is_file())
-    stems: dict[Path, int] = {}
-    for path in paths:
-        stems[path.with_suffix("")] = stems.get(path.with_suffix(""), 0) + 1
-    for path in paths:
-        alone = stems[path.with_suffix("")] == 1 or path.suffix.lower() == ".png"
-        output = path.with_suffix(".png") if alone else path.with_name(path.name + ".png")
-        yield path, target / output.relative_to(source)
+    plain = [path.relative_to(source).with_suffix(".png") for path in paths]
+    wanted = Counter(_folded(path) for path in plain)
+    pairs = []
+    for path, output in zip(paths, plain, strict=True):
+        alone = wanted[_folded(output)] == 1 or path.suffix == ".png"
+        pairs.append((path, target / (output if alone else path.relative_to(source).with_name(path.name + ".png"))))
+    taken: dict[str, Path] = {}
+    for path, output in pairs:
+        other = taken.setdefault(_folded(output), path)
+        if other != path:
+            raise MedqDegError(f"{other} and {path} would both be written to {output}; rename one")
+    return pairs
+
+
+def _folded(path: Path) -> str:
+    # Some file systems do not tell the case of letters apart.
+    return str(path).casefold()

@@ -155,7 +155,7 @@ def bubble(image: FloatImage, rng: Generator, *, radius: float, sigma: float, ri
     References
     ----------
     Disc and blur: severity_reference.csv, an exact fit (r = 50 and 92, sigma 1.6 and 3.2 of 256). The rim is ours, from
-    the refraction at a sphere, faint enough not to change the figures.
+    the refraction at a sphere; it costs about 1 dB at L1.
     """
     height, width = image.shape[:2]
     size = side(image)

@@ -38,8 +38,8 @@ def object_rotation(image: FloatImage, rng: Generator, *, angles: tuple[float, f
 
     References
     ----------
-    Severities: severity_reference.csv (18 and -153 degrees, a good fit); the paper's rule is mild up to about 25
-    degrees and severe beyond 90.
+    Severities: the paper's rule, mild up to about 25 degrees and severe beyond 90; severity_reference.csv has 18 and
+    -153 degrees.
     """
     height, width = image.shape[:2]
     matrix = rotation_matrix(height, width, draw_angle(rng, angles))

@@ -15,6 +15,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel
+from medq_deg.errors import ImageError, MedqDegError
 
 _MOVES_SPREAD = 30.0
 """Standard deviation of the times of movement about the middle of the scan, in k-space lines."""
@@ -132,6 +133,10 @@ def undersampling(
     Lustig, Donoho and Pauly, Magn. Reson. Med. 58 (2007) 1182; mask as in Zbontar et al., fastMRI, arXiv 1811.08839.
     Strength: severity_reference.csv (centre .08, accelerations 5.2 to 5.9 and 6.1 to 6.8), a good fit.
     """
+    if mask not in ("shared", "per_channel"):
+        raise MedqDegError(f"mask must be 'shared' or 'per_channel', got {mask!r}")
+    if mask == "per_channel" and image.ndim == 2:
+        raise ImageError("a mask per channel needs an RGB picture, this one has a single channel")
     width = image.shape[1]
     shared = cartesian_mask(width, center, acceleration, rng) if mask == "shared" else None
 
@@ -141,8 +146,6 @@ def undersampling(
         spectrum[:, ~lines] = 0
         return _magnitude(spectrum, axis=1)
 
-    if mask == "per_channel" and image.ndim == 2:
-        image = np.repeat(image[..., None], 3, axis=2)
     return each_channel(one_channel, image)
 
 
@@ -172,6 +175,8 @@ def ghosting(
     Wood and Henkelman, Med. Phys. 12 (1985) 143 (ghosts of periodic motion). Weights: severity_reference.csv, a good
     fit.
     """
+    if model not in ("shifted_copies", "k_space"):
+        raise MedqDegError(f"model must be 'shifted_copies' or 'k_space', got {model!r}")
     up = rng.random() < 0.5
     parts = len(weights) + 1
     if model == "k_space":

@@ -8,6 +8,7 @@ severity_by_modality.csv: figures measured on the pictures that the paper's auth
 from __future__ import annotations
 
 import inspect
+import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -19,6 +20,41 @@ from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import CATEGORY_OF, modalities_of
 
 Parameters = Mapping[str, Any]
+
+
+LIMITS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {
+        "views": (1, 10_000),
+        "arc": (1.0, 180.0),
+        "lowest": (0.001, 10.0),
+        "highest": (0.001, 10.0),
+        "order": (0, 8),
+        "center": (0.0, 1.0),
+        "acceleration": (1.0, 1e4),
+        "weights": (0.0, 10.0),
+        "coverage": (0.0, 0.99),
+        "opacity": (0.0, 1.0),
+        "depth": (0.0, 1.0),
+        "radius": (0.001, 2.0),
+        "rim": (0.0, 1.0),
+        "angles": (-360.0, 360.0),
+        "segments": (1, 64),
+        "shift": (0.0, 1.0),
+        "degrees": (0.0, 180.0),
+        "offset": (-255.0, 255.0),
+        "gamma": (1.0, 20.0),
+        "fog": (0.0, 255.0),
+        "contrast": (0.0, 1.0),
+        "sigma": (0.0, 255.0),
+        "gaussian_blur.sigma": (0.0, 0.5),
+        "bubble.sigma": (0.001, 0.5),
+        "photons": (10.0, 1e15),
+        "electronic": (0.0, 1e6),
+        "scale": (0.001, 1.0),
+        "length": (0.0, 1.0),
+    }
+)
+"""Least and greatest value of each parameter, whole numbers for counts; a type's own limit goes first."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +119,20 @@ class Degradation:
         chosen = self.by_modality.get(modality, self.severities) if modality else self.severities
         return chosen.mild if severity == 1 else chosen.severe
 
-    def check_parameters(self, names: Mapping[str, Any]) -> None:
-        """Raise `MedqDegError` if a name is not a parameter of the function."""
+    def check_parameters(self, values: Mapping[str, Any]) -> None:
+        """Raise `MedqDegError` if a name is not a parameter of the function, or a number outside its limits."""
         allowed = list(inspect.signature(self.function).parameters)[2:]
-        for name in names:
+        for name, value in values.items():
             if name not in allowed:
                 raise MedqDegError(f"{self.name} has no parameter {name!r}; it has {', '.join(allowed)}")
+            if name not in LIMITS:
+                continue
+            low, high = LIMITS.get(f"{self.name}.{name}", LIMITS[name])
+            kind = numbers.Integral if isinstance(low, int) else numbers.Real
+            for number in value if isinstance(value, tuple | list) else (value,):
+                if isinstance(number, bool) or not isinstance(number, kind) or not low <= float(number) <= high:
+                    what = "a whole number" if kind is numbers.Integral else "a number"
+                    raise MedqDegError(f"{self.name}: {name} must be {what} from {low} to {high}, got {value!r}")
 
 
 def describe(parameters: Parameters) -> str:
@@ -198,8 +242,9 @@ _TABLE: Final = (
         motion.object_rotation,
         Severities(
             {"angles": (10.0, 25.0)},
-            {"angles": (100.0, 175.0)},
-            "reference: 18 and -153 degrees, good fit; the ranges around them are ours",
+            {"angles": (95.0, 125.0)},
+            "the paper's rule: mild up to about 25 degrees, severe beyond 90; the reference has 18 and -153. Not "
+            "beyond 125, where a nearly symmetric body comes back to itself and L2 is closer to the original than L1",
         ),
         "rigid rotation, linear interpolation",
         moves=True,

@@ -102,7 +102,11 @@ class Degrade(DualTransform):
         matrix = self._matrix(seed, height, width)
         if matrix is None:
             return mask
-        return np.asarray(cv2.warpAffine(mask, matrix[:2], (width, height), flags=cv2.INTER_NEAREST))
+        # OpenCV has no 64-bit integers and no truth values, and drops a last axis of one.
+        kind = np.uint8 if mask.dtype == bool else np.int32 if mask.dtype.kind in "ui" else np.float32
+        known: NDArray[Any] = mask.astype(kind)
+        turned = cv2.warpAffine(np.asarray(known), matrix[:2], (width, height), flags=cv2.INTER_NEAREST)
+        return np.asarray(turned).astype(mask.dtype).reshape(mask.shape)
 
     def apply_to_bboxes(self, bboxes: NDArray[Any], seed: int = 0, **params: Any) -> NDArray[Any]:
         """Return the upright boxes around the turned ones."""

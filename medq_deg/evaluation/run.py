@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import platform
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from itertools import islice
@@ -18,7 +19,7 @@ from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.base import Model, Query, Reply
-from medq_deg.models.parsing import parse_answer
+from medq_deg.models.parsing import PARSERS, parse_answer
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
 from medq_deg.seeds import check_seed, derive_seed
 
@@ -84,6 +85,10 @@ def evaluate(
     """
     if trials < 2:
         raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
+    if batch_size < 1:
+        raise MedqDegError(f"batch_size must be 1 or more, got {batch_size}")
+    if parser not in PARSERS:
+        raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
     check_seed(seed)
     columns = _columns(rows)
     folder = RunFolder(out)
@@ -95,11 +100,29 @@ def evaluate(
         "trials": trials,
         "seed": seed,
     }
-    folder.start(settings, _environment(), columns)
-    done = set(folder.read_answers())
-    todo = iter([index for index, row in enumerate(columns) if row["id"] not in done])
+    with folder.locked():
+        folder.start(settings, _environment(), columns)
+        answers = folder.read_answers()
+        done = [row["id"] for row in columns if row["id"] in answers]
+        todo = iter([index for index, row in enumerate(columns) if row["id"] not in answers])
+        return _ask(model, rows, folder, todo, done, len(columns), trials, seed, parser, batch_size, progress)
+
+
+def _ask(
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    folder: RunFolder,
+    todo: Iterator[int],
+    done: Sequence[str],
+    total: int,
+    trials: int,
+    seed: int,
+    parser: str,
+    batch_size: int,
+    progress: Callable[[int, int], None],
+) -> RunSummary:
     answered = failed = 0
-    progress(len(done), len(columns))
+    progress(len(done), total)
     with folder.open_answers() as writer:
         while batch := list(islice(todo, batch_size)):
             queries = [_query(rows[index], seed) for index in batch]
@@ -108,8 +131,8 @@ def evaluate(
                 writer.append(record)
                 answered += record["status"] == "ok"
                 failed += record["status"] != "ok"
-            progress(len(done) + answered + failed, len(columns))
-    return RunSummary(len(columns), len(done), answered, failed)
+            progress(len(done) + answered + failed, total)
+    return RunSummary(total, len(done), answered, failed)
 
 
 def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
@@ -145,11 +168,14 @@ def _record(query: Query, reply: Reply, trials: int, parser: str) -> dict[str, A
     error = reply.error
     if error is None and len(reply.texts) != trials:
         error = f"{len(reply.texts)} answers instead of {trials}"
+    probabilities = dict(reply.probabilities) if reply.probabilities is not None else None
+    if probabilities and not all(math.isfinite(value) for value in probabilities.values()):
+        error, probabilities = error or f"probabilities that are not numbers: {probabilities}", None
     return {
         "id": query.id,
         "votes": [parse_answer(text, query.options, parser) for text in reply.texts] if error is None else [],
         "texts": list(reply.texts),
-        "probabilities": dict(reply.probabilities) if reply.probabilities is not None else None,
+        "probabilities": probabilities,
         "status": "ok" if error is None else "failed",
         "error": error,
     }

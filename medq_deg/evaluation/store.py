@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 
-RUN, ROWS, ANSWERS = "run.json", "rows.jsonl", "answers.jsonl"
+RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 
 
 class RunFolder:
@@ -53,16 +56,41 @@ class RunFolder:
         MedqDegError
             If the folder holds a run with other settings, something else, or cannot be written.
         """
-        if self.exists():
+        if self.exists() and self.read_answers():
             self._check_same(settings)
-            return
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        elif not self.exists() and not self._free():
             raise MedqDegError(f"{self.path}: is not empty and holds no run; choose another folder")
-        # rows.jsonl first: a run exists once run.json does, and then it is whole.
+        # rows.jsonl first: a run exists once run.json does, and then it is whole. Both are written again when a run
+        # goes on, since the settings, and with them the rows' fingerprint, are the same.
         with replace_file(self.path / ROWS) as file:
             file.writelines(_line(row) for row in rows)
         with replace_file(self.path / RUN) as file:
             file.write(json.dumps({"settings": settings, "environment": environment}, indent=2).encode() + b"\n")
+
+    def _free(self) -> bool:
+        """Whether nothing is here but what a start that was stopped leaves."""
+        if not self.path.exists():
+            return True
+        own = (ROWS, LOCK)
+        return self.path.is_dir() and all(
+            item.name in own or item.name.endswith(".part") for item in self.path.iterdir()
+        )
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for this process; raise `MedqDegError` if another one writes to it."""
+        if self.path.exists() and not self.path.is_dir():
+            raise MedqDegError(f"{self.path}: is a file, a run is a folder")
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / LOCK, timeout=0)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise MedqDegError(f"{self.path}: another process is writing this run") from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def _check_same(self, settings: Mapping[str, Any]) -> None:
         before, now = _flatten(self.read_run()["settings"]), _flatten(json.loads(json.dumps(settings)))
@@ -82,22 +110,35 @@ class RunFolder:
             run = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
             raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
-        if not isinstance(run, dict) or not isinstance(run.get("settings"), dict):
+        settings = run.get("settings") if isinstance(run, dict) else None
+        if not isinstance(settings, dict):
             raise MedqDegError(f"{path}: has no settings")
-        return run
+        lacking = [name for name in ("model", "data", "trials") if name not in settings]
+        if lacking:
+            raise MedqDegError(f"{path}: its settings lack {', '.join(lacking)}")
+        return dict(run)
 
     def read_rows(self) -> list[dict[str, Any]]:
         """Return every row of the run, without pictures."""
         path = self.path / ROWS
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {ROWS} is missing")
-        return list(read_lines(path))
+        rows = list(read_lines(path))
+        wanted = self.read_run()["settings"]["data"]["rows"]
+        if len(rows) != wanted:
+            raise MedqDegError(
+                f"{path}: holds {len(rows)} of {wanted} rows; start the run again with the command that began it, "
+                "which writes them anew"
+            )
+        return rows
 
     def read_answers(self) -> dict[str, dict[str, Any]]:
         """Return the answered rows by id; of a row answered twice, the first answer counts."""
         answers: dict[str, dict[str, Any]] = {}
         for path in sorted(self.path.glob("answers*.jsonl")):
-            for record in read_lines(path):
+            for number, record in enumerate(read_lines(path), 1):
+                if not isinstance(record, dict) or not {"id", "votes", "status"} <= set(record):
+                    raise MedqDegError(f"{path}, line {number}: is no answer, it needs id, votes and status")
                 if record["status"] == "ok":
                     answers.setdefault(record["id"], record)
         return answers
@@ -116,8 +157,16 @@ class AnswerWriter:
 
     def append(self, record: Mapping[str, Any]) -> None:
         """Append one record."""
-        self._file.write(_line(record))
-        os.fsync(self._file.fileno())
+        line = _line(record)
+        start = self._file.tell()
+        try:
+            written = 0
+            while written < len(line):  # a full disk writes a part first, and raises only when asked again
+                written += self._file.write(line[written:])
+            os.fsync(self._file.fileno())
+        except OSError:
+            self._file.truncate(start)
+            raise
 
     def __enter__(self) -> AnswerWriter:
         return self
@@ -150,7 +199,8 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    # Escaped: a model can say half a surrogate pair, which UTF-8 cannot hold.
+    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
 
 from medq_deg.errors import MedqDegError
 from medq_deg.models.base import Query, Reply
+
+_END = 1 << 20
 
 SAMPLING = {
     "do_sample": True,
@@ -20,6 +24,20 @@ SAMPLING = {
     "repetition_penalty": 1.0,
 }
 """The model's own distribution. All explicit: transformers cuts to 50 tokens by default, checkpoints set their own."""
+
+
+def _content_hash(folder: Path) -> str | None:
+    """Return a hash that tells local checkpoints apart: names, sizes, and both ends of each file."""
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        digest.update(f"{path.name} {path.stat().st_size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(_END))
+            file.seek(max(path.stat().st_size - _END, 0))
+            digest.update(file.read(_END))
+    return digest.hexdigest()[:16]
 
 
 class TransformersModel:
@@ -45,12 +63,16 @@ class TransformersModel:
     def __init__(self, name: str, *, max_new_tokens: int = 32, dtype: str = "auto", device: str = "auto") -> None:
         self.name = name
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        if max_new_tokens < 1:
+            raise MedqDegError(f"max_new_tokens must be 1 or more, got {max_new_tokens}")
         try:
             self.processor = AutoProcessor.from_pretrained(name)
             model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
-        except (OSError, ValueError) as error:
-            reason = str(error).strip().splitlines()[0]
+        except (OSError, ValueError, SafetensorError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
+        if not getattr(self.processor, "chat_template", None):
+            raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it picture and question")
         self.model = model.to(self.device).eval()
         own = self.model.generation_config
         self.model.generation_config = GenerationConfig(
@@ -67,7 +89,7 @@ class TransformersModel:
         return {
             "name": Path(self.name).name if Path(self.name).exists() else self.name,
             "architecture": type(self.model).__name__,
-            "revision": getattr(config, "_commit_hash", None),
+            "revision": getattr(config, "_commit_hash", None) or _content_hash(Path(self.name)),
             "parameters": sum(p.numel() for p in self.model.parameters()),
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "generation": {**SAMPLING, "max_new_tokens": self.model.generation_config.max_new_tokens},

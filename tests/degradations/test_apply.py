@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -43,6 +46,44 @@ def test_a_parameter_that_the_type_does_not_have_is_refused(ct: NDArray[np.uint8
 
 def test_a_parameter_replaces_that_of_the_severity(ct: NDArray[np.uint8]) -> None:
     assert np.array_equal(degrade(ct, "reduce_contrast", 1, contrast=1.0), ct)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "message"),
+    [
+        ("gaussian_noise", {"sigma": float("nan")}, "sigma must be a number from 0.0 to 255.0, got nan"),
+        ("low_dose", {"photons": 0}, "photons must be a number from 10.0"),
+        ("sparse_view", {"views": 0}, "views must be a whole number from 1"),
+        ("sparse_view", {"views": 3.5}, "views must be a whole number from 1"),
+        ("object_rotation", {"angles": (0.0, 400.0)}, "angles must be a number from -360.0 to 360.0"),
+        ("gaussian_blur", {"sigma": 3.0}, "sigma must be a number from 0.0 to 0.5"),
+        ("undersampling", {"mask": "sharde"}, "mask must be 'shared' or 'per_channel', got 'sharde'"),
+        ("ghosting", {"model": "kspace"}, "model must be 'shifted_copies' or 'k_space', got 'kspace'"),
+    ],
+)
+def test_a_parameter_outside_its_limits_is_refused(
+    ct: NDArray[np.uint8], name: str, parameters: dict[str, object], message: str
+) -> None:
+    with pytest.raises(MedqDegError, match=message):
+        degrade(ct, name, 1, **parameters)  # type: ignore[call-overload]
+
+
+def test_a_picture_that_exif_turns_comes_back_upright(ct: NDArray[np.uint8], tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(ct[:300]).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    result = degrade(Image.open(tmp_path / "turned.jpg"), "gaussian_blur", 1)
+    assert result.size == (300, 512)
+
+
+def test_16_bit_colour_and_hidden_transparency_are_refused(ct: NDArray[np.uint8], tmp_path: Path) -> None:
+    deep = np.repeat(ct[..., None].astype(np.uint16) * 257, 3, axis=2)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    with pytest.raises(ImageError, match="this file has 16"):
+        degrade(Image.open(tmp_path / "deep.png"), "bubble", 1)
+    Image.fromarray(ct).save(tmp_path / "clear.png", transparency=0)
+    with pytest.raises(ImageError, match="this one is transparent"):
+        degrade(Image.open(tmp_path / "clear.png"), "bubble", 1)
 
 
 def test_bad_rounding_and_modality_are_refused(ct: NDArray[np.uint8]) -> None:

@@ -56,7 +56,7 @@ def test_rotation_is_scipy_s(image: NDArray[np.float32], angles: tuple[float, fl
     assert np.percentile(np.abs(result - expected)[inside], 99) < 1.5
 
 
-@pytest.mark.parametrize(("severity", "least", "most"), [(1, 10, 25), (2, 100, 175)])
+@pytest.mark.parametrize(("severity", "least", "most"), [(1, 10, 25), (2, 95, 125)])
 def test_rotations_stay_within_the_paper_s_ranges_and_turn_both_ways(severity: int, least: int, most: int) -> None:
     angles = DEGRADATIONS["object_rotation"].parameters[severity]["angles"]
     drawn = np.array([draw_angle(rng(seed), angles) for seed in range(200)])
@@ -75,12 +75,12 @@ def test_a_line_kernel_is_a_probability_with_the_moments_of_a_line() -> None:
             along = x * np.cos(np.deg2rad(degrees)) - y * np.sin(np.deg2rad(degrees))
             across = x * np.sin(np.deg2rad(degrees)) + y * np.cos(np.deg2rad(degrees))
             # Variance of a uniform line, plus at most 1/4 px**2 from sharing samples bilinearly.
-            assert 0 <= (kernel * along**2).sum() - (length - 1) ** 2 / 12 < 0.27
+            assert 0 <= (kernel * along**2).sum() - length**2 / 12 < 0.27
             assert (kernel * across**2).sum() < 0.27
 
 
-def test_a_line_of_one_pixel_changes_nothing() -> None:
-    assert line_kernel(1.0, 30.0)[1, 1] == pytest.approx(1)
+def test_a_line_of_no_length_changes_nothing() -> None:
+    assert line_kernel(0.0, 30.0)[1, 1] == pytest.approx(1)
 
 
 def test_motion_blur_of_a_horizontal_line_is_scipy_s_correlation(image: NDArray[np.float32]) -> None:
@@ -96,7 +96,7 @@ def test_the_x_ray_kernel_is_longer_and_nearly_horizontal() -> None:
     for seed in range(5):
         spread = degrade(point, "motion_blur", 2, seed, modality="X-ray") > 0
         rows, columns = np.flatnonzero(spread.any(axis=1)), np.flatnonzero(spread.any(axis=0))
-        assert np.ptp(columns) > 2.5 * np.ptp(rows)
+        assert np.ptp(columns) > 2 * np.ptp(rows)
         assert np.ptp(columns) > np.ptp(np.flatnonzero((degrade(point, "motion_blur", 2, seed) > 0).any(axis=0)))
 
 

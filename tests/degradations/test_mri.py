@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medq_deg import degrade
 from medq_deg.degradations.mri import bias_field, cartesian_mask, ghosting, object_movement, polynomial, undersampling
+from medq_deg.errors import ImageError
 from tests.conftest import picture
 
 
@@ -53,6 +54,8 @@ def test_a_mask_for_each_channel_colours_a_grey_picture() -> None:
     shared = degrade(grey, "undersampling", 1, 2)
     authors = degrade(grey, "undersampling", 1, 2, mask="per_channel")
     assert np.array_equal(shared[..., 0], shared[..., 1])
+    with pytest.raises(ImageError, match="needs an RGB picture"):
+        degrade(picture("mri_liver"), "undersampling", 1, 2, mask="per_channel")
     assert not np.array_equal(authors[..., 0], authors[..., 1])
 
 

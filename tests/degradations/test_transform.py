@@ -89,6 +89,17 @@ def test_a_rotation_moves_mask_box_and_point_with_the_picture() -> None:
     assert result["keypoints"][0] == pytest.approx([columns.mean(), rows.mean()], abs=1.5)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int64, np.float32])
+def test_a_mask_keeps_its_type_and_shape(dtype: type) -> None:
+    mask = np.zeros((64, 80, 1), dtype)
+    mask[20:40, 30:60] = 1
+    pipeline = A.Compose([Degrade("object_rotation", 1)], seed=1)
+    result = pipeline(image=np.zeros((64, 80, 3), np.uint8), mask=mask)["mask"]
+    assert result.dtype == mask.dtype
+    assert result.shape == mask.shape
+    assert set(np.unique(result)) == {0, 1}
+
+
 def test_severity_0_moves_nothing() -> None:
     pipeline = A.Compose([Degrade("object_rotation", 0)])
     mask = np.eye(64, dtype=np.uint8)

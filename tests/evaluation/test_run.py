@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -143,12 +144,78 @@ def test_a_run_is_not_continued_with_other_settings(
     assert model.asked == []
 
 
+def test_a_start_that_failed_before_any_answer_does_not_block_the_folder(tmp_path: Path) -> None:
+    class Broken(Echo):
+        def answer(self, queries: Sequence[Query], trials: int) -> list[Reply]:
+            raise RuntimeError("no such kernel")
+
+    with pytest.raises(RuntimeError):
+        run(Broken(name="broken"), tmp_path / "run")
+    assert run(Echo(), tmp_path / "run").answered == ROWS
+    for name in ("rows.jsonl", ".run.json.x1.part"):
+        (tmp_path / "stopped").mkdir(exist_ok=True)
+        (tmp_path / "stopped" / name).write_text("{}")
+    assert run(Echo(), tmp_path / "stopped").answered == ROWS
+
+
+def test_two_processes_cannot_write_one_run(tmp_path: Path) -> None:
+    with RunFolder(tmp_path / "run").locked(), pytest.raises(MedqDegError, match="another process is writing this run"):
+        run(Echo(), tmp_path / "run")
+
+
+def test_a_truncated_list_of_rows_is_noticed_and_written_anew(tmp_path: Path) -> None:
+    run(Echo(), tmp_path / "run")
+    path = tmp_path / "run" / "rows.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[:5]))
+    with pytest.raises(MedqDegError, match="holds 5 of 12 rows; start the run again"):
+        score_run(tmp_path / "run")
+    run(Echo(), tmp_path / "run")
+    assert score_run(tmp_path / "run", n_resamples=10)["coverage"] == 1
+
+
+@pytest.mark.parametrize("line", [b"{}\n", b"[]\n"])
+def test_a_line_that_is_no_answer_is_named(line: bytes, tmp_path: Path) -> None:
+    run(Echo(), tmp_path / "run")
+    with (tmp_path / "run" / "answers.jsonl").open("ab") as file:
+        file.write(line)
+    with pytest.raises(MedqDegError, match=r"answers\.jsonl, line 13: is no answer"):
+        score_run(tmp_path / "run")
+
+
+def test_odd_replies_are_stored_or_fail_alone(tmp_path: Path) -> None:
+    class Odd(Echo):
+        def answer(self, queries: Sequence[Query], trials: int) -> list[Reply]:
+            return [Reply(("\ud800",) * trials, {"A": float("nan")} if i else None) for i, _ in enumerate(queries)]
+
+    summary = run(Odd(), tmp_path / "run", count=2)
+    assert (summary.answered, summary.failed) == (1, 1)
+    assert answers(tmp_path / "run")[0]["texts"][0] == "\ud800"
+
+
+def test_a_full_disk_leaves_no_half_line(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    with AnswerWriter(path) as writer:
+        writer.append({"id": "x", "status": "ok"})
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 10, before[1]))
+        try:
+            with pytest.raises(OSError, match="File too large"):
+                writer.append({"id": "y", "status": "ok"})
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+        writer.append({"id": "z", "status": "ok"})
+    assert [record["id"] for record in read_lines(path)] == ["x", "z"]
+
+
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(MedqDegError, match="is not empty and holds no run"):
         run(Echo(), tmp_path)
     (tmp_path / "file").write_text("x")
-    with pytest.raises(MedqDegError, match="is not empty and holds no run"):
+    with pytest.raises(MedqDegError, match="is a file, a run is a folder"):
         run(Echo(), tmp_path / "file")
 
 

@@ -189,6 +189,11 @@ class LoadReport:
             if skill not in TASK_OF_SKILL:
                 _count(self.unknown_skills, skill)
 
+    def drop(self, reason: str, where: str) -> None:
+        """Count a row as skipped after all that was kept before: a later step cannot use it."""
+        self.rows_kept -= 1
+        self._skipped.setdefault(reason, _Places()).add(where)
+
     def note(self, text: str, where: str) -> None:
         """Count a row that is kept although `text` is true of it."""
         self._notes.setdefault(text, _Places()).add(where)

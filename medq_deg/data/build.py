@@ -1,0 +1,260 @@
+"""`medq-deg build`: from the sources to parquet shards, a manifest, a load report and a dataset card.
+
+Stages: collect the clean questions and their pictures in a working folder; plan; write the shards of L0, L1 and L2;
+write the manifest. Each stage's result appears when it is complete, so a build that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from itertools import chain
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import medq_deg
+from medq_deg.data.card import write_card
+from medq_deg.data.clean import CleanQuestion, collect, read_questions, write_questions
+from medq_deg.data.features import features
+from medq_deg.data.plan import Plan, PlannedRow, make_plan
+from medq_deg.data.schema import task_and_level
+from medq_deg.data.shards import SHARD_BYTES, Job, write_split
+from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
+from medq_deg.degradations.version import code_fingerprint
+from medq_deg.errors import MedqDegError
+from medq_deg.files import replace_file
+from medq_deg.seeds import check_seed, derive_seed
+from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
+
+MANIFEST: Final = "manifest.json"
+REPORT: Final = "load_report.json"
+_WORK: Final = ".build"
+
+Reader = Callable[[Path, LoadReport], Iterator[SourceRecord]]
+READERS: Final[Mapping[str, Reader]] = {
+    "gmai": read_gmai,
+    "omnimedvqa": read_omnimedvqa,
+    "medxpertqa": read_medxpertqa,
+    "folder": read_folder,
+}
+"""Sources, in the order in which they are read: of two equal questions the first is kept."""
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """What decides the rows of a build."""
+
+    sources: Mapping[str, str]
+    seed: int = 0
+    quotas: Literal["published"] | None = None
+    questions: int | None = None
+    shard_bytes: int = SHARD_BYTES
+
+
+def build(
+    sources: Mapping[str, Path],
+    out: Path,
+    *,
+    seed: int = 0,
+    quotas: Literal["published"] | None = None,
+    questions: int | None = None,
+    workers: int = 1,
+    shard_bytes: int = SHARD_BYTES,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> dict[str, Any]:
+    """Build the benchmark from its sources, or go on with a build that was stopped.
+
+    Parameters
+    ----------
+    sources : mapping of str to Path
+        File or folder of each source, by its name in `READERS`.
+    out : Path
+        Folder of the result.
+    seed, quotas
+        As in `medq_deg.make_plan`.
+    questions : int, optional
+        Keep this many clean questions, chosen by the seed; all without it.
+    workers : int
+        Processes that make pictures; the result does not depend on it.
+    shard_bytes : int
+        Size of the pictures at which a shard is closed.
+    progress : callable
+        Called with the stage, the rows done and the total (0 where it is not known yet).
+
+    Returns
+    -------
+    dict
+        The manifest.
+
+    Raises
+    ------
+    MedqDegError
+        For an unknown or no source, no clean question, or a folder that holds another build or something else.
+    """
+    check_seed(seed)
+    if workers < 1:
+        raise MedqDegError(f"workers must be 1 or more, got {workers}")
+    if not sources:
+        raise MedqDegError(f"no source is given; allowed: {', '.join(READERS)}")
+    unknown = sorted(set(sources) - set(READERS))
+    if unknown:
+        raise MedqDegError(f"unknown source {unknown[0]!r}; allowed: {', '.join(READERS)}")
+    for path in sources.values():
+        if not path.exists():
+            raise MedqDegError(f"{path}: no such file or folder")
+    hashes = {name: _source_hash(sources[name]) for name in READERS if name in sources}
+    settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes)
+    finished = _claim(out, settings)
+    if finished is not None:
+        return finished
+    work = out / _WORK
+    clean, report = _clean(sources, work, settings, progress)
+    plan = make_plan(({"question_id": q.question_id, "modality": q.modality} for q in clean), seed, quotas)
+    by_id = {question.question_id: question for question in clean}
+    paths: list[Path] = []
+    made = 0
+
+    def count(rows: int) -> None:
+        nonlocal made
+        made += rows
+        progress("writing rows", made, len(plan))
+
+    for severity, split in enumerate(SEVERITY_NAMES):
+        planned = [row for row in plan if row.severity == severity]
+        rows = [_row(by_id[row.question_id], row) for row in planned]
+        jobs = [_job(work / "pictures", by_id[row.question_id], row) for row in planned]
+        paths += write_split(out / "data", split, rows, jobs, workers=workers, shard_bytes=shard_bytes, progress=count)
+    manifest = _manifest(settings, plan, by_id, paths, out)
+    with replace_file(out / REPORT) as file:
+        file.write(_json(report))
+    write_card(out / "README.md", manifest)
+    with replace_file(out / MANIFEST) as file:
+        file.write(_json(manifest))
+    shutil.rmtree(work)
+    return manifest
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2, ensure_ascii=False).encode() + b"\n"
+
+
+def _settings(settings: BuildSettings) -> dict[str, Any]:
+    return {**asdict(settings), "code": code_fingerprint(), "version": medq_deg.__version__}
+
+
+def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
+    """Start a build in a folder, or check that one to go on with is the same; return the manifest of a finished one."""
+    wanted = _settings(settings)
+    for path in (out / MANIFEST, out / _WORK / "settings.json"):
+        if path.exists():
+            found = json.loads(path.read_text(encoding="utf-8"))
+            before = found["settings"] if path.name == MANIFEST else found
+            changed = [key for key in wanted if before.get(key) != wanted[key]]
+            if changed:
+                told = "; ".join(f"{key} was {before.get(key)!r}, is {wanted[key]!r}" for key in changed)
+                raise MedqDegError(f"{out}: holds a build with other settings: {told}. Choose another folder")
+            return found if path.name == MANIFEST else None
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise MedqDegError(f"{out}: is not empty and holds no build; choose another folder")
+    with replace_file(out / _WORK / "settings.json") as file:
+        file.write(_json(wanted))
+    return None
+
+
+def _source_hash(path: Path) -> str:
+    """Return a SHA-256 of a file, or of the names and sizes of a folder's files and the content of its text files."""
+    digest = hashlib.sha256()
+    if path.is_file():
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+    for item in sorted(item for item in path.rglob("*") if item.is_file()):
+        digest.update(f"{item.relative_to(path).as_posix()} {item.stat().st_size}\n".encode())
+        if item.suffix.lower() in (".json", ".jsonl", ".csv", ".tsv"):
+            digest.update(item.read_bytes())
+    return digest.hexdigest()
+
+
+def _clean(
+    sources: Mapping[str, Path], work: Path, settings: BuildSettings, progress: Callable[[str, int, int], None]
+) -> tuple[list[CleanQuestion], dict[str, Any]]:
+    listed, reported = work / "clean.jsonl", work / "report.json"
+    if not listed.exists():
+        report = LoadReport()
+        records = chain.from_iterable(READERS[name](sources[name], report) for name in READERS if name in sources)
+        found = collect(_counted(records, progress), work / "pictures", report)
+        if settings.questions is not None:
+            found = _subset(found, settings.questions, settings.seed)
+        with replace_file(reported) as file:
+            file.write(_json(report.as_dict()))
+        write_questions(found, listed)
+    clean = read_questions(listed)
+    if not clean:
+        raise MedqDegError(f"the sources hold no usable question; see {reported}")
+    return clean, json.loads(reported.read_text(encoding="utf-8"))
+
+
+def _counted(records: Iterable[SourceRecord], progress: Callable[[str, int, int], None]) -> Iterator[SourceRecord]:
+    for done, record in enumerate(records, 1):
+        yield record
+        progress("reading sources", done, 0)
+
+
+def _subset(questions: Sequence[CleanQuestion], count: int, seed: int) -> list[CleanQuestion]:
+    if not 1 <= count <= len(questions):
+        raise MedqDegError(f"questions must be 1 to {len(questions)}, the clean questions there are, got {count}")
+    order = sorted(questions, key=lambda question: derive_seed(seed, question.question_id, "subset"))
+    chosen = {question.question_id for question in order[:count]}
+    return [question for question in questions if question.question_id in chosen]
+
+
+def _row(question: CleanQuestion, planned: PlannedRow) -> dict[str, Any]:
+    wanted = features()
+    task, level = task_and_level(question.skills)
+    category = CATEGORY_OF.get(planned.degradation, NO_DEGRADATION)
+    return {
+        "id": planned.id,
+        "question_id": question.question_id,
+        "question": question.question,
+        "options": list(question.options),
+        "answer": question.answer,
+        "modality": wanted["modality"].str2int(question.modality),
+        "skills": list(question.skills),
+        "task": wanted["task"].str2int(task) if task else -1,
+        "level": wanted["level"].str2int(level) if level else -1,
+        "degradation": wanted["degradation"].str2int(planned.degradation),
+        "category": wanted["category"].str2int(category),
+        "severity": planned.severity,
+        "source": question.source,
+        "seed": planned.seed,
+    }
+
+
+def _job(pictures: Path, question: CleanQuestion, planned: PlannedRow) -> Job:
+    return Job(pictures / question.picture, planned.degradation, planned.severity, planned.seed, question.modality)
+
+
+def _manifest(
+    settings: BuildSettings, plan: Plan, questions: Mapping[str, CleanQuestion], paths: Sequence[Path], out: Path
+) -> dict[str, Any]:
+    shards = {path.relative_to(out).as_posix(): _source_hash(path) for path in paths}
+    fingerprint = hashlib.sha256(_json([_settings(settings), shards])).hexdigest()
+    return {
+        "fingerprint": fingerprint,
+        "settings": _settings(settings),
+        "counts": {
+            "severity": dict(Counter(SEVERITY_NAMES[row.severity] for row in plan)),
+            "degradation": plan.counts(),
+            "modality": dict(Counter(questions[row.question_id].modality for row in plan)),
+            "source": dict(Counter(questions[row.question_id].source for row in plan)),
+        },
+        "unmet_quotas": dict(plan.unmet),
+        "shards": shards,
+        "packages": {name: version(name) for name in ("numpy", "scipy", "opencv-python-headless", "pillow", "pyarrow")},
+    }

@@ -1,0 +1,34 @@
+"""The columns of a row as features of `datasets`."""
+
+from __future__ import annotations
+
+from datasets import ClassLabel, Features, Image, Value
+
+from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, LEVELS, MODALITIES, NO_DEGRADATION, TASKS
+
+
+def features() -> Features:
+    """Return the features, in the order of `medq_deg.data.schema.COLUMNS`.
+
+    A list is written as ``[Value(...)]``, the one form that every supported version of `datasets` reads as a list.
+    """
+    return Features(
+        {
+            "id": Value("string"),
+            "question_id": Value("string"),
+            "image": Image(),
+            "question": Value("string"),
+            "options": [Value("string")],
+            "answer": Value("string"),
+            "modality": ClassLabel(names=list(MODALITIES)),
+            "skills": [Value("string")],
+            # A row whose skills are all unknown has no task: -1, as `datasets` writes a missing label.
+            "task": ClassLabel(names=list(TASKS)),
+            "level": ClassLabel(names=list(LEVELS)),
+            "degradation": ClassLabel(names=[*DEGRADATION_NAMES, NO_DEGRADATION]),
+            "category": ClassLabel(names=[*CATEGORIES, NO_DEGRADATION]),
+            "severity": Value("int32"),
+            "source": Value("string"),
+            "seed": Value("int64"),
+        }
+    )

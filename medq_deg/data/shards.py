@@ -1,0 +1,122 @@
+"""Parquet shards of rows with embedded pictures, each either complete or absent, resumable to the byte."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from medq_deg.data.builder import encode_png
+from medq_deg.data.features import features
+from medq_deg.degradations import degrade
+from medq_deg.files import replace_file
+
+SHARD_BYTES = 400 * 2**20
+"""A shard is closed when its pictures reach this size."""
+
+ROW_GROUP_BYTES = 16 * 2**20
+"""A row group is closed when its pictures reach this size: what a streaming reader fetches at once."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker needs to make one picture."""
+
+    picture: Path
+    degradation: str
+    severity: int
+    seed: int
+    modality: str
+
+
+def make_picture(job: Job) -> bytes:
+    """Return the encoded picture of a row: the source's own bytes at L0, else the degraded picture as PNG."""
+    data = job.picture.read_bytes()
+    if not job.severity:
+        return data
+    with Image.open(BytesIO(data)) as image:
+        return encode_png(degrade(image, job.degradation, job.severity, job.seed, modality=job.modality))
+
+
+def make_pictures(jobs: Sequence[Job], workers: int) -> Iterator[bytes]:
+    """Yield the picture of each job, in order; at most a few per worker are held at once."""
+    if workers == 1:
+        yield from map(make_picture, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        waiting: deque[Future[bytes]] = deque()
+        for job in jobs:
+            waiting.append(pool.submit(make_picture, job))
+            if len(waiting) >= 8 * workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def write_split(
+    folder: Path,
+    split: str,
+    rows: Sequence[dict[str, Any]],
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    shard_bytes: int = SHARD_BYTES,
+    progress: Callable[[int], None] = lambda rows: None,
+) -> list[Path]:
+    """Write the rows of a split as shards ``<split>-00000.parquet`` and so on, going on after the shards that exist.
+
+    Where a shard ends depends on the pictures alone, so a build that was stopped ends with the same bytes.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the shards.
+    split : str
+    rows : sequence of dicts
+        Rows without pictures, encoded as `features` wants them.
+    jobs : sequence of Job
+        One for each row.
+    workers : int
+        Processes that make pictures.
+    shard_bytes : int
+        Size of the pictures at which a shard is closed.
+    progress : callable
+        Called with the number of rows made or found.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    paths: list[Path] = []
+    done = 0
+    while (path := folder / f"{split}-{len(paths):05d}.parquet").exists():
+        done += pq.read_metadata(path).num_rows
+        paths.append(path)
+    progress(done)
+    schema = features().arrow_schema
+    pictures = make_pictures(jobs[done:], workers)
+    while done < len(rows):
+        path = folder / f"{split}-{len(paths):05d}.parquet"
+        size = 0
+        with replace_file(path) as file, pq.ParquetWriter(file, schema) as writer:
+            while done < len(rows) and size < shard_bytes:
+                group: list[dict[str, Any]] = []
+                group_size = 0
+                while done < len(rows) and group_size < ROW_GROUP_BYTES and size + group_size < shard_bytes:
+                    data = next(pictures)
+                    group.append({**rows[done], "image": {"bytes": data, "path": None}})
+                    group_size += len(data)
+                    done += 1
+                    progress(1)
+                writer.write_table(pa.Table.from_pylist(group, schema=schema))
+                size += group_size
+        paths.append(path)
+    return paths

@@ -1,0 +1,194 @@
+"""Checking a build: counts, hashes, columns, pictures, and whether pictures can be made again."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image
+
+from medq_deg.data.build import MANIFEST
+from medq_deg.data.features import features
+from medq_deg.data.schema import LETTERS, row_id
+from medq_deg.degradations import degrade
+from medq_deg.degradations.version import code_fingerprint
+from medq_deg.errors import MedqDegError
+from medq_deg.seeds import derive_seed
+from medq_deg.taxonomy import DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES
+
+_NAMES = (*DEGRADATION_NAMES, NO_DEGRADATION)
+_MOST_PROBLEMS = 100
+
+
+@dataclass
+class Verification:
+    """What a check found: rows seen, pictures made again, and what is wrong, one sentence each."""
+
+    rows: int = 0
+    remade: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    def add(self, problem: str) -> None:
+        """Note a problem; after 100, only that there are more."""
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(problem)
+        elif len(self.problems) == _MOST_PROBLEMS:
+            self.problems.append("more problems were found than are listed")
+
+
+def verify(
+    folder: Path, *, sample: int = 50, seed: int = 0, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Verification:
+    """Check a build against its manifest and against itself.
+
+    Every shard's hash and columns, the counts, that ids are unique and rows valid, that each picture decodes and each
+    degraded row has its clean row; and that a sample of degraded pictures, made again from the clean ones, has the same
+    pixels.
+
+    Parameters
+    ----------
+    folder : Path
+        What ``medq-deg build`` wrote.
+    sample : int
+        Degraded pictures to make again.
+    seed : int
+        Chooses the sample.
+    progress : callable
+        Called with rows done and the total.
+
+    Raises
+    ------
+    MedqDegError
+        If the folder has no readable manifest. Everything else that is wrong is in the result.
+    """
+    manifest = _manifest(folder)
+    result = Verification()
+    total = sum(manifest["counts"]["severity"].values())
+    _check_files(folder, manifest, result)
+    clean: dict[str, bytes] = {}
+    seen: set[str] = set()
+    severities: Counter[str] = Counter()
+    degradations: Counter[str] = Counter()
+    chosen = _sample(folder, manifest, sample, seed)
+    wanted = {row["question_id"] for row in chosen.values()}
+    questions: set[str] = set()
+    for name in sorted(manifest["shards"]):  # L0 comes first
+        path = folder / name
+        if not path.exists():
+            continue
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(32):
+                for row in batch.to_pylist():
+                    result.rows += 1
+                    progress(result.rows, total)
+                    _check_row(row, name, seen, questions, result)
+                    severities[SEVERITY_NAMES[row["severity"]]] += 1
+                    degradations[_NAMES[row["degradation"]]] += 1
+                    if not row["severity"] and row["question_id"] in wanted:
+                        clean[row["question_id"]] = row["image"]["bytes"]
+                    if row["id"] in chosen:
+                        _remake(row, clean.get(row["question_id"]), result)
+    for kind, counts in (("severity", severities), ("degradation", degradations)):
+        if dict(counts) != manifest["counts"][kind]:
+            result.add(f"rows by {kind} are {dict(counts)}, the manifest says {manifest['counts'][kind]}")
+    if manifest["settings"]["code"] != code_fingerprint():
+        result.add(
+            f"the pictures were made by other code ({manifest['settings']['code']}) than the installed one "
+            f"({code_fingerprint()}): remade pictures may differ"
+        )
+    return result
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.exists():
+        raise MedqDegError(f"{folder}: is no finished build, {MANIFEST} is missing")
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
+    if not isinstance(manifest, dict) or not {"shards", "counts", "settings"} <= set(manifest):
+        raise MedqDegError(f"{path}: is not the manifest of a build")
+    return manifest
+
+
+def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -> None:
+    schema = features().arrow_schema
+    for name, wanted in manifest["shards"].items():
+        path = folder / name
+        if not path.exists():
+            result.add(f"{name}: is missing")
+            continue
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        if digest.hexdigest() != wanted:
+            result.add(f"{name}: its SHA-256 is {digest.hexdigest()}, the manifest says {wanted}")
+        found: pa.Schema = pq.read_schema(path)
+        if not found.equals(schema):
+            result.add(f"{name}: its columns are {found.names} with other types than {schema.names}")
+    listed = {path.relative_to(folder).as_posix() for path in (folder / "data").glob("*.parquet")}
+    for name in sorted(listed - set(manifest["shards"])):
+        result.add(f"{name}: is not in the manifest")
+
+
+def _check_row(row: dict[str, Any], name: str, seen: set[str], questions: set[str], result: Verification) -> None:
+    if row["id"] in seen:
+        result.add(f"{name}: two rows have the id {row['id']!r}")
+    seen.add(row["id"])
+    degradation = _NAMES[row["degradation"]]
+    if row["id"] != row_id(row["question_id"], degradation, row["severity"]):
+        result.add(f"{name}: row {row['id']!r} does not fit its question, degradation and severity")
+    if row["answer"] not in LETTERS[: len(row["options"])]:
+        result.add(f"{name}: row {row['id']!r} has answer {row['answer']!r}, which is no option")
+    if row["severity"] == 0:
+        questions.add(row["question_id"])
+    elif row["question_id"] not in questions:
+        result.add(f"{name}: row {row['id']!r} has no clean row")
+    if not _decodes(row["image"]["bytes"]):
+        result.add(f"{name}: the picture of row {row['id']!r} cannot be decoded")
+
+
+def _decodes(data: bytes) -> bool:
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            image.load()
+    except (OSError, SyntaxError, ValueError, TypeError):
+        return False
+    return True
+
+
+def _sample(folder: Path, manifest: dict[str, Any], count: int, seed: int) -> dict[str, dict[str, Any]]:
+    """Choose degraded rows by the hash of their id, so that no reader's order matters."""
+    rows: list[dict[str, Any]] = []
+    for name in manifest["shards"]:
+        if (folder / name).exists() and not name.startswith(f"data/{SEVERITY_NAMES[0]}"):
+            rows += pq.read_table(folder / name, columns=["id", "question_id"]).to_pylist()
+    rows.sort(key=lambda row: derive_seed(seed, row["id"], "verify"))
+    return {row["id"]: row for row in rows[:count]}
+
+
+def _remake(row: dict[str, Any], clean: bytes | None, result: Verification) -> None:
+    if clean is None or not _decodes(clean) or not _decodes(row["image"]["bytes"]):
+        return  # told already
+    with Image.open(io.BytesIO(clean)) as source, Image.open(io.BytesIO(row["image"]["bytes"])) as made:
+        again = degrade(
+            source, _NAMES[row["degradation"]], row["severity"], row["seed"], modality=MODALITIES[row["modality"]]
+        )
+        same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
+        if not same and again.size == made.size:
+            # Another machine's arithmetic may round a level differently.
+            same = np.abs(np.asarray(again).astype(int) - np.asarray(made).astype(int)).max() <= 1
+    result.remade += 1
+    if not same:
+        result.add(f"row {row['id']!r}: the picture cannot be made again from its clean row and seed")

@@ -1,0 +1,217 @@
+"""Builds: what they write, that they go on to the same bytes, what is refused, what a check finds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from medq_deg.data.build import build
+from medq_deg.data.verify import verify
+from medq_deg.errors import MedqDegError
+from tests.data.sources_of_demo import write_folder
+
+SHARD = 400_000
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_folder(tmp_path_factory.mktemp("source") / "mine")
+
+
+@pytest.fixture(scope="module")
+def built(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("built") / "data"
+    build({"folder": source}, out, shard_bytes=SHARD)
+    return out
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def test_a_build_holds_shards_manifest_report_and_card_and_nothing_else(built: Path) -> None:
+    manifest = json.loads((built / "manifest.json").read_text())
+    names = set(hashes(built))
+    assert set(manifest["shards"]) | {"manifest.json", "README.md", "load_report.json"} == names
+    counts = manifest["counts"]["severity"]
+    assert counts["L0"] == 12
+    assert counts["L1"] == counts["L2"] >= 12
+    assert sum(pq.read_metadata(built / name).num_rows for name in manifest["shards"]) == sum(counts.values())
+    report = json.loads((built / "load_report.json").read_text())
+    assert report["rows_read"] == report["rows_kept"] == 12
+    card = (built / "README.md").read_text()
+    assert "path: data/L2-*.parquet" in card
+    assert manifest["fingerprint"] in card
+
+
+def test_shards_are_closed_at_their_size(built: Path) -> None:
+    for split in ("L1", "L2"):
+        paths = sorted((built / "data").glob(f"{split}-*.parquet"))
+        assert len(paths) > 1
+        sizes = [sum(len(row["bytes"]) for row in pq.read_table(path)["image"].to_pylist()) for path in paths]
+        assert all(size >= SHARD for size in sizes[:-1])
+        last_rows = [len(pq.read_table(path)["image"][-1].as_py()["bytes"]) for path in paths]
+        assert all(size - last < SHARD for size, last in zip(sizes, last_rows, strict=True))
+
+
+def test_workers_and_repetition_change_no_byte(source: Path, built: Path, tmp_path: Path) -> None:
+    build({"folder": source}, tmp_path / "two", shard_bytes=SHARD, workers=2)
+    assert hashes(tmp_path / "two") == hashes(built)
+
+
+STOPPED = """
+import sys
+from pathlib import Path
+from medq_deg.data.build import build
+build({"folder": Path(sys.argv[1])}, Path(sys.argv[2]), shard_bytes=int(sys.argv[3]))
+"""
+
+
+def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    for files in (1, 8, 17, 19):  # while collecting pictures, at the first shard, in the middle
+        command = [sys.executable, "-c", STOPPED, str(source), str(out), str(SHARD)]
+        process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:
+            if len(list(out.rglob("*.parquet"))) + len(list(out.rglob("pictures/*"))) >= files:
+                break
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    build({"folder": source}, out, shard_bytes=SHARD)
+    left = {name for name in hashes(out) if name.endswith(".part")}
+    assert {name: digest for name, digest in hashes(out).items() if name not in left} == hashes(built)
+
+
+def test_a_finished_build_is_left_as_it_is(source: Path, built: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in built.rglob("*")}
+    assert build({"folder": source}, built, shard_bytes=SHARD)["fingerprint"]
+    assert {path: path.stat().st_mtime_ns for path in built.rglob("*")} == before
+
+
+def test_a_build_with_other_settings_is_refused(source: Path, built: Path, tmp_path: Path) -> None:
+    with pytest.raises(MedqDegError, match="holds a build with other settings: seed was 0, is 1"):
+        build({"folder": source}, built, shard_bytes=SHARD, seed=1)
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(MedqDegError, match="is not empty and holds no build"):
+        build({"folder": source}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("sources", "options", "message"),
+    [
+        ({}, {}, "no source is given; allowed: gmai, omnimedvqa"),
+        ({"flickr": Path()}, {}, "unknown source 'flickr'; allowed: gmai"),
+        ({"folder": Path("nowhere")}, {}, "nowhere: no such file or folder"),
+        ({"folder": Path()}, {"workers": 0}, "workers must be 1 or more, got 0"),
+        ({"folder": Path()}, {"seed": -1}, "seed must be an integer of 0 or more"),
+    ],
+)
+def test_bad_arguments_are_refused_before_anything_is_written(
+    sources: dict[str, Path], options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MedqDegError, match=message):
+        build(sources, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_duplicates_are_counted_and_left_out(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "mine", count=4)
+    lines = (source / "questions.jsonl").read_text().splitlines()
+    again = json.loads(lines[0])
+    again["question"] = f"  {again['question'].upper()} "
+    (source / "questions.jsonl").write_text("\n".join([*lines, json.dumps(again)]) + "\n")
+    build({"folder": source}, tmp_path / "out")
+    report = json.loads((tmp_path / "out" / "load_report.json").read_text())
+    assert report["rows_kept"] == 4
+    assert report["skipped"]["duplicate"]["count"] == 1
+
+
+def test_a_subset_of_questions_can_be_kept(source: Path, tmp_path: Path) -> None:
+    manifest = build({"folder": source}, tmp_path / "out", questions=5)
+    assert manifest["counts"]["severity"]["L0"] == 5
+    with pytest.raises(MedqDegError, match="questions must be 1 to 12"):
+        build({"folder": source}, tmp_path / "more", questions=13)
+
+
+def test_a_sound_build_verifies(built: Path) -> None:
+    result = verify(built, sample=20)
+    assert result.problems == []
+    assert result.remade == 20
+
+
+def damaged(built: Path, tmp_path: Path) -> Path:
+    import shutil
+
+    return Path(shutil.copytree(built, tmp_path / "copy"))
+
+
+def test_verification_finds_a_changed_a_missing_and_a_foreign_shard(built: Path, tmp_path: Path) -> None:
+    folder = damaged(built, tmp_path)
+    first, second = sorted((folder / "data").glob("L2-*.parquet"))[:2]
+    table = pq.read_table(first)
+    rows = table.to_pylist()
+    rows[0]["answer"] = "Z"
+    rows[0]["image"]["bytes"] = b"no picture"
+    pq.write_table(type(table).from_pylist(rows, schema=table.schema), first)
+    second.unlink()
+    (folder / "data" / "L9-00000.parquet").write_bytes(first.read_bytes())
+    problems = "\n".join(verify(folder).problems)
+    for told in (
+        "its SHA-256 is",
+        "is missing",
+        "is not in the manifest",
+        "answer 'Z', which is no option",
+        "cannot be decoded",
+    ):
+        assert told in problems
+    assert "rows by severity are" in problems
+
+
+def test_verification_finds_a_row_without_its_clean_row_and_a_wrong_picture(built: Path, tmp_path: Path) -> None:
+    folder = damaged(built, tmp_path)
+    clean = folder / "data" / "L0-00000.parquet"
+    table = pq.read_table(clean)
+    gone = table["question_id"][0].as_py()
+    pq.write_table(table.slice(1), clean)
+    for path in (folder / "data").glob("L1-*.parquet"):
+        rows = pq.read_table(path).to_pylist()
+        for row in rows:
+            row["seed"] += 1
+        pq.write_table(type(table).from_pylist(rows, schema=table.schema), path)
+    problems = "\n".join(verify(folder, sample=200).problems)
+    assert f"row '{gone}" in problems
+    assert "has no clean row" in problems
+    assert "cannot be made again from its clean row and seed" in problems
+
+
+def test_a_folder_that_is_no_build_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(MedqDegError, match=r"is no finished build, manifest\.json is missing"):
+        verify(tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(MedqDegError, match="is not the manifest of a build"):
+        verify(tmp_path)
+
+
+def test_plain_parquet_loads_without_the_plugin(built: Path, tmp_path: Path) -> None:
+    rows = datasets.load_dataset(str(built), split="L2", cache_dir=str(tmp_path))
+    assert rows[0]["image"].size
+    assert rows.features["degradation"].int2str(rows[0]["degradation"]) in rows[0]["id"]
+    assert np.asarray(rows[0]["image"]).dtype == np.uint8
