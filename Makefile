@@ -14,7 +14,7 @@ test: $(VENV)/.test
 
 # The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
-	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py
+	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py
 
 $(VENV)-oldest/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-oldest

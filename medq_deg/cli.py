@@ -283,24 +283,23 @@ def disable() -> None:
 def evaluate(
     model: Annotated[str, typer.Option(help="A local folder with a transformers model, a Hub id, or `demo`.")],
     out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")],
-    data: Annotated[str, typer.Option(help="`demo`, the embedded demonstration set.")] = "demo",
+    data: Annotated[str, typer.Option(help="`demo`, or a folder that `medq-deg build` wrote.")] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
     parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
 ) -> None:
     """Let a model answer every question several times, and store what it said."""
-    from medq_deg import demo
+    from medq_deg.data.load import load_rows
     from medq_deg.evaluation.run import evaluate as run
 
-    if data != "demo":
-        raise MedqDegError(f"unknown data {data!r}; allowed: demo")
+    rows = load_rows(data)
     with console.status("loading the model"):
         loaded = _load_model(model, max_new_tokens)
     try:
         with _progress("asking") as progress:
             summary = run(
-                loaded, demo.rows(), out, data_name=data, trials=trials, seed=seed, parser=parser, progress=progress
+                loaded, rows, out, data_name=Path(data).name, trials=trials, seed=seed, parser=parser, progress=progress
             )
     except KeyboardInterrupt:
         errors.print(f"stopped; the same command continues the run in {out}", markup=False, highlight=False)

@@ -15,6 +15,7 @@ from PIL import Image
 from medq_deg import __version__, cli, degrade
 from medq_deg.seeds import derive_seed
 from tests.conftest import picture
+from tests.data.sources_of_demo import write_folder
 
 
 @pytest.fixture
@@ -217,6 +218,30 @@ def test_the_gallery_shows_your_own_picture_and_the_demo_s(run, folder: Path, tm
     assert (tmp_path / "g" / "gallery.html").read_text().count("<h2>") == 18
     code, _, errors = run("gallery", tmp_path / "g", "--image", folder / "a.png")
     assert (code, "--image and --modality go together" in one_line(errors)) == (2, True)
+
+
+def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    pytest.importorskip("transformers")
+    source, out, results = write_folder(tmp_path / "mine", count=2), tmp_path / "data", tmp_path / "run"
+    code, said, _ = run("build", "--folder", source, "--out", out)
+    assert code == 0
+    assert "L0 2" in said
+    code, said, _ = run("data", "verify", out, "--sample", 3)
+    assert code == 0
+    assert "3 pictures made again, 0 problems" in said
+    assert run("evaluate", "--model", "demo", "--data", out, "--out", results)[0] == 0
+    code, said, _ = run("score", results)
+    assert code == 0
+    assert "on data, 10 votes per row" in said
+    assert "untrained demo model" in said
+    (out / "data" / "L1-00000.parquet").unlink()
+    code, _, errors = run("data", "verify", out)
+    assert code == 1
+    assert "L1-00000.parquet: is missing" in errors
+    code, _, errors = run("evaluate", "--model", "demo", "--data", source, "--out", results)
+    assert (code, "unknown data" in one_line(errors)) == (2, True)
+    code, _, errors = run("build", "--out", tmp_path / "none")
+    assert (code, "no source is given" in one_line(errors)) == (2, True)
 
 
 def test_a_missing_or_foreign_run_is_one_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -141,11 +141,13 @@ _READERS: dict[str, Callable[[Any], Iterator[dict[str, Any]]]] = {
 
 
 def _download() -> Path:
-    from huggingface_hub import snapshot_download
+    from huggingface_hub import cached_assets_path, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
     try:
-        return Path(snapshot_download(RELEASE, repo_type="dataset", allow_patterns=["*.tsv"]))
+        # Real files, not links into a cache: a picture that is a link out of its folder is refused.
+        folder = cached_assets_path("medq-deg", namespace="release")
+        return Path(snapshot_download(RELEASE, repo_type="dataset", local_dir=folder))
     except (OSError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
         raise MedqDegError(
             f"the authors' release cannot be fetched from the Hub ({type(error).__name__}). Download the TSV files of "

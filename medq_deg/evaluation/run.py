@@ -16,6 +16,7 @@ from typing import Any
 import medq_deg
 from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
+from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.base import Model, Query, Reply
@@ -137,7 +138,7 @@ def _ask(
 
 def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
     """Return a SHA-256 over every row's columns, and the version of the code that degrades their pictures."""
-    digest = hashlib.sha256(medq_deg.__version__.encode())
+    digest = hashlib.sha256(code_fingerprint().encode())
     for row in columns:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
     return digest.hexdigest()
