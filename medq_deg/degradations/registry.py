@@ -317,6 +317,9 @@ _TABLE: Final = (
         ),
         "Gonzalez and Woods, sec. 5.6",
         by_modality={
+            "CT": Severities(
+                {"length": 0.0125, "angles": (0.0, 180.0)}, {"length": 0.0185, "angles": (0.0, 180.0)}, "by modality"
+            ),
             "MRI": Severities(
                 {"length": 0.024, "angles": (0.0, 180.0)}, {"length": 0.036, "angles": (0.0, 180.0)}, "by modality"
             ),
