@@ -5,14 +5,12 @@ The class works when called directly; `medq_deg.registration` makes the bare nam
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import datasets
 import pyarrow.parquet as pq
-from PIL import Image
 
 from medq_deg import demo
 from medq_deg.data.features import features
@@ -155,10 +153,3 @@ def _download() -> Path:
             "the benchmark from its sources with `medq-deg build` and load it with load_dataset('medq-deg', "
             "data_dir=OUT); or try load_dataset('medq-deg', 'demo'), which needs no network"
         ) from None
-
-
-def encode_png(image: Image.Image) -> bytes:
-    """Return a picture as PNG, compressed quickly: lossless, and the same bytes for the same pixels."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG", compress_level=1)
-    return buffer.getvalue()

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from medq_deg.data.builder import encode_png
+from medq_deg.data.encoding import encode_png
 from medq_deg.data.schema import check_question
 from medq_deg.data.sources import LoadReport, SourceRecord
 from medq_deg.degradations.apply import pixels

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from medq_deg.data.builder import encode_png
+from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import features
 from medq_deg.degradations import degrade
 from medq_deg.files import replace_file
