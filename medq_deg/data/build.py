@@ -23,7 +23,7 @@ from medq_deg.data.clean import CleanQuestion, collect, read_questions, write_qu
 from medq_deg.data.features import features
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
 from medq_deg.data.schema import task_and_level
-from medq_deg.data.shards import SHARD_BYTES, Job, write_split
+from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
@@ -124,11 +124,14 @@ def build(
         made += rows
         progress("writing rows", made, len(plan))
 
-    for severity, split in enumerate(SEVERITY_NAMES):
-        planned = [row for row in plan if row.severity == severity]
-        rows = [_row(by_id[row.question_id], row) for row in planned]
-        jobs = [_job(work / "pictures", by_id[row.question_id], row) for row in planned]
-        paths += write_split(out / "data", split, rows, jobs, workers=workers, shard_bytes=shard_bytes, progress=count)
+    with Workers(workers) as makers:
+        for severity, split in enumerate(SEVERITY_NAMES):
+            planned = [row for row in plan if row.severity == severity]
+            rows = [_row(by_id[row.question_id], row) for row in planned]
+            jobs = [_job(work / "pictures", by_id[row.question_id], row) for row in planned]
+            paths += write_split(
+                out / "data", split, rows, jobs, workers=makers, shard_bytes=shard_bytes, progress=count
+            )
     manifest = _manifest(settings, plan, by_id, paths, out)
     with replace_file(out / REPORT) as file:
         file.write(_json(report))

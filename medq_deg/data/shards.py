@@ -28,6 +28,10 @@ ROW_GROUP_BYTES = 16 * 2**20
 """A row group is closed when its pictures reach this size: what a streaming reader fetches at once."""
 
 
+_AHEAD = 8
+"""Pictures per worker that may wait for the writer."""
+
+
 @dataclass(frozen=True)
 class Job:
     """What a worker needs to make one picture."""
@@ -48,17 +52,38 @@ def make_picture(job: Job) -> bytes:
         return encode_png(degrade(image, job.degradation, job.severity, job.seed, modality=job.modality))
 
 
-def make_pictures(jobs: Sequence[Job], workers: int) -> Iterator[bytes]:
-    """Yield the picture of each job, in order; at most a few per worker are held at once."""
-    if workers == 1:
-        yield from map(make_picture, jobs)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+class Workers:
+    """Processes that make pictures, kept for a whole build: a new process has to import and to build kernels.
+
+    Parameters
+    ----------
+    count : int
+        1 works in this process.
+    """
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        if self.count > 1:
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.count, context, initializer=cv2.setNumThreads, initargs=(1,))
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(cancel_futures=True)
+
+    def make(self, jobs: Sequence[Job]) -> Iterator[bytes]:
+        """Yield the picture of each job, in order; at most a few per worker are held at once."""
+        if self._pool is None:
+            yield from map(make_picture, jobs)
+            return
         waiting: deque[Future[bytes]] = deque()
         for job in jobs:
-            waiting.append(pool.submit(make_picture, job))
-            if len(waiting) >= 8 * workers:
+            waiting.append(self._pool.submit(make_picture, job))
+            if len(waiting) >= _AHEAD * self.count:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
@@ -70,7 +95,7 @@ def write_split(
     rows: Sequence[dict[str, Any]],
     jobs: Sequence[Job],
     *,
-    workers: int,
+    workers: Workers,
     shard_bytes: int = SHARD_BYTES,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[Path]:
@@ -87,8 +112,8 @@ def write_split(
         Rows without pictures, encoded as `features` wants them.
     jobs : sequence of Job
         One for each row.
-    workers : int
-        Processes that make pictures.
+    workers : Workers
+        Make the pictures.
     shard_bytes : int
         Size of the pictures at which a shard is closed.
     progress : callable
@@ -104,7 +129,7 @@ def write_split(
         paths.append(path)
     progress(done)
     schema = features().arrow_schema
-    pictures = make_pictures(jobs[done:], workers)
+    pictures = workers.make(jobs[done:])
     while done < len(rows):
         path = folder / f"{split}-{len(paths):05d}.parquet"
         size = 0
