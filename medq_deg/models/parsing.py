@@ -27,29 +27,31 @@ _UNCLEAR = "?"
 """Reads like an answer but is none; never returned to the caller, and equal to no letter."""
 
 # Full-width forms are how Chinese and Japanese texts write the same letters; NFKC would also flatten superscripts.
-_SAME = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_SAME |= {ord("\u3000"): " ", ord("’"): "'", ord("‘"): "'", **{ord(dash): "-" for dash in "‐‑‒–—−"}}
+_SAME: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_SAME |= {ord(invisible): None for invisible in "\u200b\ufeff"}
+_SAME |= {ord("’"): "'", ord("‘"): "'", **{ord(dash): "-" for dash in "‐‑‒–—−"}}
 
 _BLOCK = r"(?:think|thinking|thought|reasoning|reason|analysis)"
 _REASONING_START = re.compile(rf"<{_BLOCK}>|\[THINK\]|◁think▷|<unused94>|<\|channel\|>", re.IGNORECASE)
 _REASONING_END = re.compile(
     rf"</{_BLOCK}>|\[/THINK\]|◁/think▷|<unused95>|<\|channel\|>final<\|message\|>", re.IGNORECASE
 )
-_REASONING = re.compile(rf"<({_BLOCK})>.*?</\1>|\[THINK\].*?\[/THINK\]|◁think▷.*?◁/think▷", re.DOTALL | re.IGNORECASE)
 # What a chat template puts around an answer.
 _TURN_START = re.compile(r"\s*(?:(?:<s>|<\|im_start\|>|<start_of_turn>)\s*)?(?:(?:assistant|model)\s*[:\n]\s*)?", re.I)
 _TURN_END = re.compile(r"</s>|<eos>|<end_of_turn>|<\|(?:im_end|eot_id|end|return|endoftext)\|>")
 
 _MARKED = (
-    re.compile(r"<answer>(.*?)</answer>", re.DOTALL | re.IGNORECASE),
+    re.compile(r"<answer>((?:(?!<answer>).)*?)</answer>", re.DOTALL | re.IGNORECASE),
     re.compile(r"<\|begin_of_box\|>(.*?)<\|end_of_box\|>", re.DOTALL),
     re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}"),
 )
 _ANSWER_KEYS = ("answer", "final_answer", "choice", "option", "correct_answer", "letter")
+_OBJECT = re.compile(r'\{(?=\s*")')
+_MOST_OBJECTS = 50
 _LATEX_WRAPPER = re.compile(r"\\(?:text|mathrm|mathbf|textbf)\s*\{([^{}]*)\}")
 _LATEX_MATH = re.compile(r"\\[()\[\]]")
 # Emphasis stands at the edge of a word; inside one ("2*3", "x_1") the same signs mean something.
-_MARKUP = re.compile(r"(?<![^\W_])[*_`$]+|[*_`$]+(?![^\W_])|^\s*(?:#+|[-•>])\s+", re.MULTILINE)
+_MARKUP = re.compile(r"(?<![^\W_])[*_`$]+|[*_`$]+(?![^\W_])|^(?:#+|[-•>])\s+", re.MULTILINE)
 
 _NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|no|without|wrong|incorrect|false|unlikely|least|worst|cannot|unsure|except|doubt"
@@ -81,12 +83,13 @@ _NOUN = (
     r"|odpowiedź|ответ|答案|正解|答え|정답|답|الإجابة(?:\s+الصحيحة)?)"
 )
 _STATEMENT = re.compile(
-    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*)*){_NOUN}"
+    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*){{0,3}}){_NOUN}"
     rf"(?:\s+(?:choice|option|letter|{_ADJECTIVE}))?(?:\s+(?:to|for)\s+(?:the|this|your)\s+(?:\w+\s+)?question)?"
     r"(?P<verb>(?:\s+(?:is|would\s+be|should\s+be|must\s+be|est|ist|lautet|es|é|è|to)\b|\s*(?:は|是|为|為|은|는|هي)"
     r"|\s*选)(?:\s*:)?|\s*[:=]|\s+-|-\s)\s*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
+_HEADING = re.compile(rf"(?:{_ADJECTIVE}\s*)?{_NOUN}", re.IGNORECASE)
 _CHOSEN = re.compile(
     r"(?<!\w)(?:(?:i(?:\s+would|\s+will|'d|'ll)?\s+(?:choose|select|pick|go\s+with|say|answer))|my\s+(?:choice|pick)\s+is)"
     r"\s+(?P<said>[^\n]*)",
@@ -99,12 +102,12 @@ _CLAUSE_START = re.compile(
 
 _PREFIX = (
     r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|this\s+is|most\s+likely|probably|likely|clearly|definitely|la|el)"
-    r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción))\s+|我?选择?项?\s*)?"
+    r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción))\s+|[我应故]?选[择项]?:?\s*)?"
 )
 # A letter is no answer as part of a word or a compound: "I'm", "B-mode", "A/B".
 _LETTERED = re.compile(
-    rf"(?P<prefix>{_PREFIX})[(\[{{\"'“「【<]*\s*(?P<letter>[A-Za-z])(?![\w/&+]|['-]\w)\s*"
-    r"(?P<close>[)\]}\"'”」】>]*)(?P<rest>.*)",
+    rf"(?P<prefix>{_PREFIX})[(\[{{\"'“「【<]*\s*(?P<letter>[A-Za-z])(?![\w/&+]|['-]\w)"
+    r"(?P<close>\s*[)\]}\"'”」】>]*)(?P<rest>.*)",
     re.DOTALL,
 )
 _TEXT_THEN_LETTER = re.compile(r"(?P<text>.+?)\s*[(\[](?P<letter>[A-Z])[)\]][.!]*", re.DOTALL)
@@ -127,7 +130,7 @@ _MENTION = re.compile(
     r"|matches|shows|and|or)\b)|I(?=[).:]|\s*$|\s+(?:is|fits)\b))(?![\w'])|(?i:option|choice|answer)\s+\(?(?P<named>[a-zA-Z])\b)"
 )
 _DESCRIPTION = re.compile(
-    r"(?:it|this|the\s+(?:image|picture|scan|photo|slide))\s+(?:is|shows|depicts|displays)\s+(?P<what>.+?)[.!]*",
+    r"(?:it's|(?:it|this|the\s+(?:image|picture|scan|photo|slide))\s+(?:is|shows|depicts|displays))\s+(?P<what>.+?)[.!]*",
     re.IGNORECASE,
 )
 
@@ -186,23 +189,24 @@ def _parse_strict(text: str, options: Sequence[str]) -> str | None:
     ends = [_claim(line, options) for line in (lines[0], lines[-1])]
     if marked or statements:
         final = [statement for statement in statements if statement[2]]
-        claims = [_claim(part, options) or _stated(part, options) for part, _ in marked]
+        claims = [_claim(part, options) or _stated(part, options) for _, part, _ in marked]
+        claims += [letter for before, _, _ in marked if (letter := _lead(before, options))]
         claims += [letter for letter, _, _ in final or statements]
         claims += [] if final else [letter for letter in ends if letter not in (None, _UNCLEAR)]
-        after = [rest for _, rest in marked[-1:]] + [plain[end:] for _, end, _ in statements[-1:]]
+        after = [rest for _, _, rest in marked] + [plain[end:] for _, end, _ in statements[-1:]]
         letter = _single([*claims, *described])
         return letter if letter and all(_harmless(rest, letter, options) for rest in after) else None
     if len(lines) == 1:
         return _single([letter for letter in (ends[0] or _described(lines[0], options),) if letter])
-    letter = _single([letter for letter in ends + described if letter])
-    if letter is None or not any(ends):
+    letter = _single([letter for line in lines if (letter := _claim(line, options))])
+    if letter is None or not any(ends) or {*described} - {letter}:
         return None
     if ends[0]:
         return letter if _harmless("\n".join(lines[1:]), letter, options) else None
-    # "These are wrong:" before the last line is about that line, "I am not sure." is not.
+    # "These are wrong:" or "Such as" goes on in the last line; "I am not sure." does not.
     lead = lines[-2]
-    about_it = lead[-1] not in ".!?。" and (_NEGATION.search(lead) or _CONDITION.search(lead))
-    return None if about_it else letter
+    ends_before = lead[-1] in ".!?。" or _HEADING.fullmatch(lead)
+    return letter if ends_before and not re.search(r"\bnone\b", lead, re.IGNORECASE) else None
 
 
 def _single(letters: Sequence[str | None]) -> str | None:
@@ -212,7 +216,9 @@ def _single(letters: Sequence[str | None]) -> str | None:
 
 
 def _normalise(text: str) -> str:
-    return unicodedata.normalize("NFC", text).translate(_SAME).strip()
+    """Return the text with one form of each letter, dash and space, and without empty lines."""
+    lines = unicodedata.normalize("NFC", text).translate(_SAME).splitlines()
+    return "\n".join(" ".join(line.split()) for line in lines if line.strip())
 
 
 def _plain(text: str) -> str:
@@ -221,11 +227,10 @@ def _plain(text: str) -> str:
 
 
 def _without_reasoning(text: str) -> str:
-    text = _REASONING.sub(" ", text)
     # A block whose start was part of the prompt ends without having begun.
-    ends = list(_REASONING_END.finditer(text))
-    if ends:
-        text = text[ends[-1].end() :]
+    for end in list(_REASONING_END.finditer(text))[-1:]:
+        start = _REASONING_START.search(text)
+        text = text[end.end() :] if text[end.end() :].strip() or not start else text[: start.start()]
     # A block that never ends was cut off before the answer: nothing is left.
     if _REASONING_START.search(text):
         return ""
@@ -235,31 +240,36 @@ def _without_reasoning(text: str) -> str:
 def _without_echo(text: str, options: Sequence[str]) -> str:
     """Remove the whole list of lettered options, which repeats the question and answers nothing."""
     items = [
-        rf"[(*\s-]*{letter}[).:*\s]+{re.escape(_normalise(o))}" for letter, o in zip(LETTERS, options, strict=False)
+        rf"[(*\s-]{{0,4}}{letter}[).:*\s]+{re.escape(_normalise(o))}"
+        for letter, o in zip(LETTERS, options, strict=False)
     ]
     return re.sub(r"[*.,;\s]*".join(items) + r"[*.]*(?=\s|$)", "\n", text, flags=re.IGNORECASE)
 
 
-def _marked_answers(text: str) -> tuple[str, list[tuple[str, str]]]:
-    """Return the text with each tag, box or JSON object replaced by its answer, and each answer with what follows."""
-    found: list[tuple[str, str]] = []
+def _marked_answers(text: str) -> tuple[str, list[tuple[str, str, str]]]:
+    """Return the text with each tag, box or JSON object replaced by its answer, and what is before, in and after."""
+    found: list[tuple[str, str, str]] = []
     for pattern in _MARKED:
-        found += [(match[1], text[match.end() :]) for match in pattern.finditer(text)]
+        found += [(text[: match.start()], match[1], text[match.end() :]) for match in pattern.finditer(text)]
         text = pattern.sub(lambda match: match[1], text)
-    start = text.find("{")
-    while start >= 0:
+    for match in list(_OBJECT.finditer(text))[:_MOST_OBJECTS][::-1]:
         try:
-            value, end = json.JSONDecoder().raw_decode(text, start)
+            value, end = json.JSONDecoder().raw_decode(text, match.start())
         except (ValueError, RecursionError):
-            value, end = {}, start + 1
+            continue
         fields = {str(key).casefold(): field for key, field in value.items()}
-        answers = [fields[key] for key in _ANSWER_KEYS if key in fields]
+        answers = [str(fields[key]) if isinstance(fields[key], str) else "" for key in _ANSWER_KEYS if key in fields]
+        found += [(text[: match.start()], answer, text[end:].strip("`")) for answer in answers]
         if answers:
-            found += [(answer if isinstance(answer, str) else "", text[end:].strip("`")) for answer in answers]
-            text = f"{text[:start]}{answers[0]}{text[end:]}"
-            end = start
-        start = text.find("{", end)
-    return re.sub(r"```\w*", "", text), [(_plain(answer), _plain(rest)) for answer, rest in found]
+            text = f"{text[: match.start()]}{answers[0]}{text[end:]}"
+    return re.sub(r"```\w*", "", text), [(_plain(lead), _plain(said), _plain(rest)) for lead, said, rest in found]
+
+
+def _lead(text: str, options: Sequence[str]) -> str | None:
+    """Return the letter that is said on the same line before another answer, as in "A, or the answer is B"."""
+    lead = re.sub(r"(?:[\s,;.]|\b(?:or|and|but|so)\b)+$", "", text.rpartition("\n")[2][-200:])
+    letter = _claim(lead, options)
+    return None if letter == _UNCLEAR else letter
 
 
 def _statements(text: str, options: Sequence[str]) -> Iterator[tuple[str, int, bool]]:
@@ -273,9 +283,7 @@ def _statements(text: str, options: Sequence[str]) -> Iterator[tuple[str, int, b
             # "The answer is a" may be the start of "a chest film"; these letters are words in some language.
             cut_off = match["said"].strip() in {*"aeiouy"} and ":" not in (parts.get("verb") or "")
             opens = bool(parts.get("article")) or _CLAUSE_START.search(before)
-            # "A, or the answer is B" says two.
-            lead = re.sub(r"(?:[\s,;.]|\b(?:or|and|but|so)\b)+$", "", text[: match.start()].rpartition("\n")[2])
-            differs = _claim(lead, options) not in (None, _UNCLEAR, letter)
+            differs = _lead(text[: match.start()], options) not in (None, letter)
             if cut_off or not opens or differs or _CONDITION.search(before) or _NEGATION.search(clause):
                 letter = _UNCLEAR
             yield letter or _UNCLEAR, match.end(), "final" in (parts.get("adjectives") or "").casefold()
@@ -316,7 +324,7 @@ def _lettered(text: str, options: Sequence[str]) -> str | None:
         return letter
     delimiter = _DELIMITER.match(rest)
     tail = rest[delimiter.end() if delimiter else 0 :].strip()
-    beside = _match_option(tail, options)
+    beside = _match_picture(tail, options)
     if beside is not None:
         return letter if beside == letter else _UNCLEAR
     if match["letter"].isupper() and _harmless(tail, letter, options):
@@ -325,7 +333,7 @@ def _lettered(text: str, options: Sequence[str]) -> str | None:
         if delimiter and "." in delimiter[0] and _EXPLAINS.match(tail) and not _NEGATION.search(tail):
             return letter
     # "A chest film" is prose.
-    is_prose = not delimiter and not match["close"] and re.match(r"\s+\w", " " + tail)
+    is_prose = not delimiter and not match["close"].strip() and re.match(r"\s+\w", " " + tail)
     return None if is_prose and not _MENTION.search(tail) else _UNCLEAR
 
 
@@ -335,7 +343,7 @@ def _harmless(text: str, letter: str, options: Sequence[str]) -> bool:
     if _RETRACTION.search(text) or (named - {letter}) & {*LETTERS[: len(options)]}:
         return False
     left = f" {_fold(text)} "
-    folded = [(_fold(option), of) for of, option in zip(LETTERS, options, strict=False)]
+    folded = [(_fold(_without_article(option)), of) for of, option in zip(LETTERS, options, strict=False)]
     # The longest first: "CT" inside "CT angiography" is not named.
     for option, of in sorted(folded, key=lambda pair: -len(pair[0])):
         if option and f" {option} " in left:
@@ -348,11 +356,12 @@ def _harmless(text: str, letter: str, options: Sequence[str]) -> bool:
 def _described(text: str, options: Sequence[str]) -> str | None:
     """Return the letter of the option that a sentence such as "This is a CT scan." says and no more."""
     match = _DESCRIPTION.fullmatch(text.strip())
-    if match is None:
-        return None
-    return _match_option(match["what"], options) or _match_option(
-        re.sub(r"\s(?:scan|image)$", "", match["what"]), options
-    )
+    return _match_picture(match["what"], options) if match else None
+
+
+def _match_picture(text: str, options: Sequence[str]) -> str | None:
+    """Match also "CT scan" with the option "CT"."""
+    return _match_option(text, options) or _match_option(re.sub(r"\s(?:scan|image)[.!]*$", "", text), options)
 
 
 def _match_option(text: str, options: Sequence[str]) -> str | None:
@@ -378,7 +387,7 @@ def _fold(text: str) -> str:
     text = re.sub(r"(?<=\d)\s*-\s*(?=\d)", "-", text)
     text = re.sub(r"(?<=[^\W_])-(?=[^\W\d_])|(?<=[^\W\d_])-(?=[^\W_])", " ", text)
     text = re.sub(r"[.,:;、。](?!\d)|[()\[\]{}]", " ", text)
-    text = re.sub(r"(?<=[<>=~±≤≥])\s+(?=\d)|\s+(?=%)", "", text).strip()
+    text = re.sub(r"(?<=[<>=~±≤≥]) (?=\d)| (?=%)", "", " ".join(text.split()))
     while len(text) > 1 and (text[0], text[-1]) in {("'", "'"), ('"', '"'), ("“", "”"), ("「", "」")}:
         text = text[1:-1].strip()
     return " ".join(text.split())

@@ -52,6 +52,8 @@ ACCEPTED = [
     ("A. pneumonia: a disease.\nB. MRI: no.\nThe answer is D.", "D"), ("Instead of A, the answer is D", "D"),
     (f"{ECHO}\nD", "D"), (f"{ECHO}\nAnswer: D", "D"), (f"Which?\n{ECHO}\n\nAnswer: D", "D"),
     ("A. pneumonia B. MRI C. a chest film D. CT\nAnswer: D", "D"), ("D. CT. The table is visible.", "D"),
+    ("D. CT scan", "D"), ("It's a CT.", "D"), ("故选D。", "D"), ("\ufeffD", "D"),
+    ("<answer>D</answer><think>ok</think>", "D"),
 ]  # fmt: skip
 
 REFUSED = [
@@ -88,6 +90,10 @@ REFUSED = [
     "B-mode ultrasound", "C-arm fluoroscopy", "A-scan", "D-dimer is raised", "C. difficile", "Vitamin D", "Hepatitis B",
     "type A dissection", "A chest film is shown", "It is a", "The answer is a", "This is not a CT.", "CT?", "CTs",
     "Answer with the option letter from the given choices directly.", "Which option is A?", "Answer: none",
+    # A last line that goes on from the line before, and lists that stop short.
+    "The options are:\nA. pneumonia\nB. MRI", "For example\nA", "What about\nA", "None of the options.\nA",
+    "Let me think.\nA: lungs are clear\nB: no\nC: no\nD", "A\nbut chest film is possible", "A\nThe table suggests D.",
+    "A or \\boxed{B}", "A, Answer: B", "A. It is a CT scan.", "Final answer: A or D", "I cannot determine.\nMaybe A",
     # Negations in other languages.
     "La respuesta no es A", "Die falsche Antwort ist A", "答案不是A", "错误答案：A", "不选A", "正解はAではない",
     # Cut off before the answer.
@@ -197,7 +203,7 @@ FORMS = [
     "<answer>{}</answer>",
     "{}</s>",
 ]
-WORDS = st.text(st.characters(categories=["Ll"], max_codepoint=0x17F), min_size=4, max_size=12)
+WORDS = st.text(st.characters(categories=["Ll"], max_codepoint=0xFF), min_size=4, max_size=12)
 LISTS = st.lists(WORDS.map(lambda word: f"{word} tissue"), min_size=2, max_size=26, unique_by=str.casefold)
 
 
