@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 from skimage.transform import iradon, radon
 
 from medq_deg import DEGRADATIONS, degrade
+from medq_deg.data.plan import PUBLISHED_ROWS
 from medq_deg.degradations.blur import line_kernel
 from medq_deg.degradations.ct_kernels import spectrum
 from medq_deg.demo import read_picture
@@ -43,27 +44,6 @@ Image = NDArray[np.uint8]
 Route = Callable[[Image, int], Image]
 
 SIDE = 512
-# Rows of each type in the paper, L1 and L2 together (its table of degradation types).
-ROWS = {
-    "limited_angle": 1440,
-    "sparse_view": 1440,
-    "bias_field": 936,
-    "undersampling": 672,
-    "ghosting": 352,
-    "blood_cell": 304,
-    "dark_spots": 178,
-    "object_rotation": 2718,
-    "object_movement": 274,
-    "adjust_brightness": 916,
-    "exposure": 518,
-    "reduce_contrast": 412,
-    "gaussian_noise": 2680,
-    "low_dose": 1116,
-    "low_resolution": 3046,
-    "motion_blur": 2820,
-    "gaussian_blur": 470,
-    "bubble": 296,
-}
 PICTURES = {
     "CT": "ct_abdomen",
     "MRI": "mri_liver",
@@ -252,9 +232,9 @@ def main() -> None:
     print("| type | picture | ours, ms | usual, ms | ratio | memory, MB | usual route |")
     print("|---|---|---|---|---|---|---|")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
-        memory = dict(zip(ROWS, pool.map(peak_megabytes, ROWS, chunksize=1), strict=True))
+        memory = dict(zip(PUBLISHED_ROWS, pool.map(peak_megabytes, PUBLISHED_ROWS, chunksize=1), strict=True))
     weighted_ours = weighted_usual = 0.0
-    for name, rows in ROWS.items():
+    for name, rows in PUBLISHED_ROWS.items():
         ours, usual = time_type(name, options.repeats)
         weighted_ours, weighted_usual = weighted_ours + rows * ours, weighted_usual + rows * usual
         kind = "grey" if picture(name).ndim == 2 else "RGB"
@@ -263,7 +243,7 @@ def main() -> None:
             f"| {memory[name]:.0f} | {REFERENCES[name][0]} |",
             flush=True,
         )
-    total = sum(ROWS.values())
+    total = sum(PUBLISHED_ROWS.values())
     print(
         f"| **published mix** | | **{1e3 * weighted_ours / total:.2f}** | **{1e3 * weighted_usual / total:.1f}** "
         f"| **{weighted_usual / weighted_ours:.1f}** | | mean over the paper's rows |"
