@@ -20,6 +20,7 @@ from medq_deg.data.build import build
 from medq_deg.data.builder import MedqDegBuilder
 from medq_deg.enable import disable, enable, pth_file
 from medq_deg.errors import MedqDegError
+from tests.data.sources.samples import encoded, write_tsv
 from tests.data.sources_of_demo import write_folder
 
 
@@ -198,3 +199,19 @@ def test_a_run_can_be_made_over_a_dataset_with_class_labels(rows: dict[str, Any]
     stored = RunFolder(tmp_path / "run").read_rows()
     assert stored[0]["modality"] in medq_deg.taxonomy.MODALITIES
     assert stored[1]["degradation"] in medq_deg.taxonomy.DEGRADATION_NAMES
+
+
+def test_the_authors_release_loads_from_a_folder_of_their_files(tmp_path: Path) -> None:
+    row = {"question": "What is in this MRI picture?", "A": "Liver", "B": "Spleen", "answer": "A", "modality": "MRI"}
+    write_tsv(tmp_path / "MedQ-Robust-good-test.tsv", [{"index": 1, "image": encoded(), **row}])
+    made = {"degradation_type": "ghosting_artifact", "image": encoded()}
+    write_tsv(
+        tmp_path / "MedQ-Robust-simulate-test.tsv",
+        [{"index": 1, "degradation_severity": word, **made, **row} for word in ("mild", "severe")],
+    )
+    code = f"{LOAD}d = load_dataset('medq-deg', 'release', data_dir={str(tmp_path)!r})\n"
+    code += "print([[r['id'], r['task'], r['image'].size[0] > 0] for s in d.values() for r in s])\n"
+    told = python(code, tmp_path)
+    assert told.endswith(
+        "[['test-1/none/L0', -1, True], ['test-1/ghosting/L1', -1, True], ['test-1/ghosting/L2', -1, True]]"
+    )
