@@ -158,6 +158,10 @@ def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
             found = json.loads(path.read_text(encoding="utf-8"))
             before = found["settings"] if path.name == MANIFEST else found
             changed = [key for key in wanted if before.get(key) != wanted[key]]
+            if changed and path.name != MANIFEST and not (out / "data").exists():
+                # Nothing was written yet, such as when the sources held no usable question: start anew.
+                shutil.rmtree(out / _WORK)
+                break
             if changed:
                 told = "; ".join(f"{key} was {before.get(key)!r}, is {wanted[key]!r}" for key in changed)
                 raise MedqDegError(f"{out}: holds a build with other settings: {told}. Choose another folder")

@@ -143,6 +143,16 @@ def test_duplicates_are_counted_and_left_out(tmp_path: Path) -> None:
     assert report["skipped"]["duplicate"]["count"] == 1
 
 
+def test_sources_without_a_usable_question_can_be_mended_and_tried_again(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "mine", count=2)
+    lines = (source / "questions.jsonl").read_text()
+    (source / "questions.jsonl").write_text(lines.replace('"modality"', '"modalitty"').replace("CT", "PET"))
+    with pytest.raises(MedqDegError, match=r"hold no usable question; see .*report\.json"):
+        build({"folder": source}, tmp_path / "out")
+    (source / "questions.jsonl").write_text(lines)
+    assert build({"folder": source}, tmp_path / "out")["counts"]["severity"]["L0"] == 2
+
+
 def test_a_subset_of_questions_can_be_kept(source: Path, tmp_path: Path) -> None:
     manifest = build({"folder": source}, tmp_path / "out", questions=5)
     assert manifest["counts"]["severity"]["L0"] == 5
