@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from medq_deg.degradations.apply import check_size
-from medq_deg.errors import ImageError
+from medq_deg.degradations.apply import check_depth, check_size
+from medq_deg.errors import ImageError, MedqDegError
 
 
 def open_image(path: Path) -> Image.Image:
@@ -33,10 +35,7 @@ def open_image(path: Path) -> Image.Image:
                 frames = getattr(image, "n_frames", 1)
                 if frames > 1:
                     raise ImageError(f"a picture must have one frame, this one has {frames}: split it first")
-                if any(";16" in str(tile) for tile in image.tile):
-                    raise ImageError(
-                        "a picture must have 8 bits a channel, this file has 16: window it to 8 bits first"
-                    )
+                check_depth(image)
                 image.load()
                 return ImageOps.exif_transpose(image)
     except ImageError as error:
@@ -72,6 +71,23 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def read_json(path: Path) -> Any:
+    """Return what a JSON file holds, or raise `MedqDegError` if it is not JSON."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
+
+
+def file_hash(path: Path) -> str:
+    """Return the SHA-256 of a file, read a piece at a time."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _umask() -> int:

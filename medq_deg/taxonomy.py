@@ -51,6 +51,10 @@ CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(
 DEGRADATION_NAMES: Final = tuple(CATEGORY_OF)
 CATEGORIES: Final = ("artifacts", "motion", "intensity", "noise", "resolution_and_blur")
 
+DEGRADATION_LABELS: Final = (*DEGRADATION_NAMES, NO_DEGRADATION)
+CATEGORY_LABELS: Final = (*CATEGORIES, NO_DEGRADATION)
+"""What the columns `degradation` and `category` hold; the order is that of the class labels in stored data."""
+
 APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
         "CT": (

@@ -27,7 +27,7 @@ from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
-from medq_deg.files import replace_file
+from medq_deg.files import file_hash, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
 
@@ -155,7 +155,7 @@ def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
     wanted = _settings(settings)
     for path in (out / MANIFEST, out / _WORK / "settings.json"):
         if path.exists():
-            found = json.loads(path.read_text(encoding="utf-8"))
+            found = read_json(path)
             before = found["settings"] if path.name == MANIFEST else found
             changed = [key for key in wanted if before.get(key) != wanted[key]]
             if changed and path.name != MANIFEST and not (out / "data").exists():
@@ -175,12 +175,9 @@ def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
 
 def _source_hash(path: Path) -> str:
     """Return a SHA-256 of a file, or of the names and sizes of a folder's files and the content of its text files."""
-    digest = hashlib.sha256()
     if path.is_file():
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return file_hash(path)
+    digest = hashlib.sha256()
     for item in sorted(item for item in path.rglob("*") if item.is_file()):
         digest.update(f"{item.relative_to(path).as_posix()} {item.stat().st_size}\n".encode())
         if item.suffix.lower() in (".json", ".jsonl", ".csv", ".tsv"):
@@ -204,7 +201,7 @@ def _clean(
     clean = read_questions(listed)
     if not clean:
         raise MedqDegError(f"the sources hold no usable question; see {reported}")
-    return clean, json.loads(reported.read_text(encoding="utf-8"))
+    return clean, read_json(reported)
 
 
 def _counted(records: Iterable[SourceRecord], progress: Callable[[str, int, int], None]) -> Iterator[SourceRecord]:
@@ -250,7 +247,7 @@ def _job(pictures: Path, question: CleanQuestion, planned: PlannedRow) -> Job:
 def _manifest(
     settings: BuildSettings, plan: Plan, questions: Mapping[str, CleanQuestion], paths: Sequence[Path], out: Path
 ) -> dict[str, Any]:
-    shards = {path.relative_to(out).as_posix(): _source_hash(path) for path in paths}
+    shards = {path.relative_to(out).as_posix(): file_hash(path) for path in paths}
     fingerprint = hashlib.sha256(_json([_settings(settings), shards])).hexdigest()
     return {
         "fingerprint": fingerprint,

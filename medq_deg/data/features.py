@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datasets import ClassLabel, Features, Image, Value
 
-from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, LEVELS, MODALITIES, NO_DEGRADATION, TASKS
+from medq_deg.taxonomy import CATEGORY_LABELS, DEGRADATION_LABELS, LEVELS, MODALITIES, TASKS
 
 
 def features() -> Features:
@@ -25,8 +25,8 @@ def features() -> Features:
             # A row whose skills are all unknown has no task: -1, as `datasets` writes a missing label.
             "task": ClassLabel(names=list(TASKS)),
             "level": ClassLabel(names=list(LEVELS)),
-            "degradation": ClassLabel(names=[*DEGRADATION_NAMES, NO_DEGRADATION]),
-            "category": ClassLabel(names=[*CATEGORIES, NO_DEGRADATION]),
+            "degradation": ClassLabel(names=list(DEGRADATION_LABELS)),
+            "category": ClassLabel(names=list(CATEGORY_LABELS)),
             "severity": Value("int32"),
             "source": Value("string"),
             "seed": Value("int64"),

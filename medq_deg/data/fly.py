@@ -19,9 +19,9 @@ from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import (
-    CATEGORIES,
+    CATEGORY_LABELS,
     CATEGORY_OF,
-    DEGRADATION_NAMES,
+    DEGRADATION_LABELS,
     MODALITIES,
     NO_DEGRADATION,
     resolve_degradation,
@@ -30,8 +30,8 @@ from medq_deg.taxonomy import (
 )
 
 _STREAM_SHARDS, _STREAM_BATCH = 64, 16
-_DEGRADATION_CODES = {name: code for code, name in enumerate([*DEGRADATION_NAMES, NO_DEGRADATION])}
-_CATEGORY_CODES = {name: code for code, name in enumerate([*CATEGORIES, NO_DEGRADATION])}
+_DEGRADATION_CODES = {name: code for code, name in enumerate(DEGRADATION_LABELS)}
+_CATEGORY_CODES = {name: code for code, name in enumerate(CATEGORY_LABELS)}
 
 
 def apply_plan(
@@ -134,7 +134,7 @@ class PlanTransform:
         image: Image.Image = self._clean[place]["image"]
         if not severity:
             return image
-        return degrade(image, DEGRADATION_NAMES[degradation], severity, seed, modality=MODALITIES[modality])
+        return degrade(image, DEGRADATION_LABELS[degradation], severity, seed, modality=MODALITIES[modality])
 
 
 class OnTheFly:

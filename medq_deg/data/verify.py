@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,10 +20,10 @@ from medq_deg.data.schema import LETTERS, row_id
 from medq_deg.degradations import degrade
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
+from medq_deg.files import file_hash, read_json
 from medq_deg.seeds import derive_seed
-from medq_deg.taxonomy import DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES
+from medq_deg.taxonomy import DEGRADATION_LABELS, MODALITIES, SEVERITY_NAMES
 
-_NAMES = (*DEGRADATION_NAMES, NO_DEGRADATION)
 _MOST_PROBLEMS = 100
 
 
@@ -92,7 +90,7 @@ def verify(
                     progress(result.rows, total)
                     _check_row(row, name, seen, questions, result)
                     severities[SEVERITY_NAMES[row["severity"]]] += 1
-                    degradations[_NAMES[row["degradation"]]] += 1
+                    degradations[DEGRADATION_LABELS[row["degradation"]]] += 1
                     if not row["severity"] and row["question_id"] in wanted:
                         clean[row["question_id"]] = row["image"]["bytes"]
                     if row["id"] in chosen:
@@ -112,10 +110,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise MedqDegError(f"{folder}: is no finished build, {MANIFEST} is missing")
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
+    manifest = read_json(path)
     if not isinstance(manifest, dict) or not {"shards", "counts", "settings"} <= set(manifest):
         raise MedqDegError(f"{path}: is not the manifest of a build")
     return manifest
@@ -128,12 +123,9 @@ def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -
         if not path.exists():
             result.add(f"{name}: is missing")
             continue
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        if digest.hexdigest() != wanted:
-            result.add(f"{name}: its SHA-256 is {digest.hexdigest()}, the manifest says {wanted}")
+        digest = file_hash(path)
+        if digest != wanted:
+            result.add(f"{name}: its SHA-256 is {digest}, the manifest says {wanted}")
         found: pa.Schema = pq.read_schema(path)
         if not found.equals(schema):
             result.add(f"{name}: its columns are {found.names} with other types than {schema.names}")
@@ -146,7 +138,7 @@ def _check_row(row: dict[str, Any], name: str, seen: set[str], questions: set[st
     if row["id"] in seen:
         result.add(f"{name}: two rows have the id {row['id']!r}")
     seen.add(row["id"])
-    degradation = _NAMES[row["degradation"]]
+    degradation = DEGRADATION_LABELS[row["degradation"]]
     if row["id"] != row_id(row["question_id"], degradation, row["severity"]):
         result.add(f"{name}: row {row['id']!r} does not fit its question, degradation and severity")
     if row["answer"] not in LETTERS[: len(row["options"])]:
@@ -183,7 +175,11 @@ def _remake(row: dict[str, Any], clean: bytes | None, result: Verification) -> N
         return  # told already
     with Image.open(io.BytesIO(clean)) as source, Image.open(io.BytesIO(row["image"]["bytes"])) as made:
         again = degrade(
-            source, _NAMES[row["degradation"]], row["severity"], row["seed"], modality=MODALITIES[row["modality"]]
+            source,
+            DEGRADATION_LABELS[row["degradation"]],
+            row["severity"],
+            row["seed"],
+            modality=MODALITIES[row["modality"]],
         )
         same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
         if not same and again.size == made.size:

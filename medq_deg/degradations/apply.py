@@ -166,8 +166,7 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
     """Return a picture as a uint8 array of shape (H, W), (H, W, 1) or (H, W, 3), or raise `ImageError`."""
     if isinstance(image, Image.Image):
         check_size(*image.size)
-        if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
-            raise ImageError("a picture must have 8 bits a channel, this file has 16: window it to 8 bits first")
+        check_depth(image)
         return np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
     if not isinstance(image, np.ndarray):
         raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")
@@ -187,6 +186,12 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(
             f"a picture must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, got {width} x {height} px"
         )
+
+
+def check_depth(image: Image.Image) -> None:
+    """Raise `ImageError` for a file of 16 bits a channel, which Pillow would silently cut to 8 when it loads it."""
+    if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
+        raise ImageError("a picture must have 8 bits a channel, this file has 16: window it to 8 bits first")
 
 
 def _plain_mode(image: Image.Image) -> Image.Image:

@@ -9,7 +9,6 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.base import Model, Query, Reply
-from medq_deg.models.parsing import PARSERS, parse_answer
+from medq_deg.models.parsing import check_parser, parse_answer
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
 from medq_deg.seeds import check_seed, derive_seed
 
@@ -88,8 +87,7 @@ def evaluate(
         raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
     if batch_size < 1:
         raise MedqDegError(f"batch_size must be 1 or more, got {batch_size}")
-    if parser not in PARSERS:
-        raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
+    check_parser(parser)
     check_seed(seed)
     columns = _columns(rows)
     folder = RunFolder(out)
@@ -104,36 +102,31 @@ def evaluate(
     with folder.locked():
         folder.start(settings, _environment(), columns)
         answers = folder.read_answers()
-        done = [row["id"] for row in columns if row["id"] in answers]
-        todo = iter([index for index, row in enumerate(columns) if row["id"] not in answers])
-        return _ask(model, rows, folder, todo, done, len(columns), trials, seed, parser, batch_size, progress)
+        todo = [index for index, row in enumerate(columns) if row["id"] not in answers]
+        before, failed = len(columns) - len(todo), 0
+        progress(before, len(columns))
+        with folder.open_answers() as writer:
+            for asked, record in enumerate(_ask(model, rows, todo, trials, seed, parser, batch_size), 1):
+                writer.append(record)
+                failed += record["status"] != "ok"
+                progress(before + asked, len(columns))
+    return RunSummary(len(columns), before, len(todo) - failed, failed)
 
 
 def _ask(
     model: Model,
     rows: Sequence[Mapping[str, Any]],
-    folder: RunFolder,
-    todo: Iterator[int],
-    done: Sequence[str],
-    total: int,
+    todo: Sequence[int],
     trials: int,
     seed: int,
     parser: str,
     batch_size: int,
-    progress: Callable[[int, int], None],
-) -> RunSummary:
-    answered = failed = 0
-    progress(len(done), total)
-    with folder.open_answers() as writer:
-        while batch := list(islice(todo, batch_size)):
-            queries = [_query(rows[index], seed) for index in batch]
-            for query, reply in zip(queries, model.answer(queries, trials), strict=True):
-                record = _record(query, reply, trials, parser)
-                writer.append(record)
-                answered += record["status"] == "ok"
-                failed += record["status"] != "ok"
-            progress(len(done) + answered + failed, total)
-    return RunSummary(total, len(done), answered, failed)
+) -> Iterator[dict[str, Any]]:
+    """Yield a record for each row of `todo`; pictures are read a batch at a time."""
+    for start in range(0, len(todo), batch_size):
+        queries = [_query(rows[index], seed) for index in todo[start : start + batch_size]]
+        for query, reply in zip(queries, model.answer(queries, trials), strict=True):
+            yield _record(query, reply, trials, parser)
 
 
 def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
-from medq_deg.files import replace_file
+from medq_deg.files import read_json, replace_file
 
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 
@@ -106,10 +106,7 @@ class RunFolder:
         path = self.path / RUN
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {RUN} is missing")
-        try:
-            run = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
+        run = read_json(path)
         settings = run.get("settings") if isinstance(run, dict) else None
         if not isinstance(settings, dict):
             raise MedqDegError(f"{path}: has no settings")

@@ -135,6 +135,12 @@ _DESCRIPTION = re.compile(
 )
 
 
+def check_parser(name: str) -> None:
+    """Raise `MedqDegError` unless a parser goes by this name."""
+    if name not in PARSERS:
+        raise MedqDegError(f"unknown parser {name!r}; allowed: {', '.join(PARSERS)}")
+
+
 def parse_answer(text: str | None, options: Sequence[str], parser: str = "strict") -> str | None:
     """Return the letter of the option that a model's text answers with, or None.
 
@@ -165,8 +171,7 @@ def parse_answer(text: str | None, options: Sequence[str], parser: str = "strict
     >>> parse_answer("I cannot see a lesion.", ["yes", "no"]) is None
     True
     """
-    if parser not in PARSERS:
-        raise MedqDegError(f"unknown parser {parser!r}; allowed: {', '.join(PARSERS)}")
+    check_parser(parser)
     if not 2 <= len(options) <= len(LETTERS):
         raise MedqDegError(f"a question must have 2 to {len(LETTERS)} options, got {len(options)}")
     if text is None or not text.strip():
