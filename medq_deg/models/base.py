@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -40,18 +40,48 @@ class Reply:
 
     Attributes
     ----------
+    id : str
+        Id of the query.
     texts : tuple of str
         One text per sampled answer.
     probabilities : mapping of str to float, optional
-        Exact probability of each option's letter, where the model gives it.
+        Probability that the answer's first token is an option's letter, by letter, where the model gives it. The sum
+        is at most 1; the rest is the mass off the options.
     error : str, optional
         Why there is no answer. A failed query is missing data and asked again at the next start, never a wrong
         answer.
+    usage : mapping of str to int, optional
+        Tokens, "prompt_tokens" and "completion_tokens", where they are counted.
     """
 
+    id: str
     texts: tuple[str, ...] = ()
     probabilities: Mapping[str, float] | None = None
     error: str | None = None
+    usage: Mapping[str, int] | None = None
+
+
+class Queries(Protocol):
+    """The queries of a run that are still to be asked, claimed one after another.
+
+    Iterate over them, and be done. A model that prepares pictures ahead, in workers or in several requests at once,
+    takes `claim` for the work and indexes for the query: reading a query reads, and perhaps degrades, its picture.
+    """
+
+    stopped: bool
+    """True once the user has asked to stop: `claim` and iteration end; queries not begun may be dropped."""
+
+    def __iter__(self) -> Iterator[Query]:
+        """Claim and read one query after another."""
+        ...
+
+    def claim(self) -> Iterator[int]:
+        """Claim one index after another; no other process of the run gets it."""
+        ...
+
+    def __getitem__(self, index: int) -> Query:
+        """Read the query of a claimed index. Picklable and safe in threads and processes."""
+        ...
 
 
 class Model(Protocol):
@@ -64,6 +94,6 @@ class Model(Protocol):
         """
         ...
 
-    def answer(self, queries: Sequence[Query], trials: int) -> list[Reply]:
-        """Return one reply per query, in order, each with `trials` answers sampled at temperature 1.0."""
+    def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+        """Yield a reply for each query, in any order, each with `trials` answers sampled at temperature 1.0."""
         ...
