@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from medq_deg import __version__
+from medq_deg.console import bar, console, errors, run_progress, say, stages
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
@@ -28,8 +26,6 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
 app.add_typer(data, name="data")
-console = Console()
-errors = Console(stderr=True, soft_wrap=True)
 
 # The base of all that typer says about arguments; typer has no name of its own for it.
 UsageError: Any = typer.BadParameter.__base__
@@ -55,42 +51,6 @@ def main() -> None:
 def _fail(message: str) -> None:
     errors.print(f"medq-deg: {' '.join(message.split())}", markup=False, highlight=False, style="red")
     sys.exit(2)
-
-
-@contextmanager
-def _progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Yield a function of (done, total) that draws a bar with rate and time left."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as bar:
-        task = bar.add_task(what, total=None, rate="")
-
-        def update(done: int, total: int) -> None:
-            speed = bar.tasks[0].speed if bar.tasks else None
-            bar.update(task, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "")
-
-        yield update
-
-
-@contextmanager
-def _stages() -> Iterator[Callable[[str, int, int], None]]:
-    """Yield a function of (stage, done, total) that draws a bar, starting anew with each stage."""
-    current = ""
-    with _progress("starting") as bar:
-
-        def update(stage: str, done: int, total: int) -> None:
-            nonlocal current
-            if stage != current:
-                current = stage
-                errors.print(stage, highlight=False)
-            bar(done, total or done)
-
-        yield update
 
 
 def _version(show: bool) -> None:
@@ -141,7 +101,7 @@ def degrade(
         return
     if target.exists() and not target.is_dir():
         raise MedqDegError(f"{target} is a file, but {source} is a folder: a folder is needed for the output")
-    with _progress("degrading") as progress:
+    with bar("degrading") as progress:
         report = degrade_folder(source, target, name, level, seed, overwrite=overwrite, progress=progress, **options)
     for _, reason in report.skipped:
         errors.print(f"skipped {reason}", markup=False, highlight=False, style="yellow")
@@ -193,7 +153,7 @@ def gallery(
         pictures = [Picture(image.stem, resolve_modality(modality), open_image(image))]
     else:
         pictures = [Picture(name, of, picture) for name, of, picture in demo_set.showcase()]
-    with _progress("degrading") as progress:
+    with bar("degrading") as progress:
         panels = make_panels(pictures, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
@@ -216,7 +176,7 @@ def build(
 
     given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
     sources = {name: path for name, path in given.items() if path is not None}
-    with _stages() as progress:
+    with stages() as progress:
         manifest = make(
             sources,
             out,
@@ -239,7 +199,7 @@ def data_verify(
     """Check counts, hashes, columns and pictures of a build, and make a sample of pictures again."""
     from medq_deg.data.verify import verify
 
-    with _progress("checking") as progress:
+    with bar("checking") as progress:
         result = verify(folder, sample=sample, seed=seed, progress=progress)
     for problem in result.problems:
         errors.print(problem, markup=False, highlight=False, style="red")
@@ -279,54 +239,156 @@ def disable() -> None:
     console.print("removed" if remove() else "was not enabled", highlight=False)
 
 
-@app.command(epilog="Example: medq-deg evaluate --model ./my-model --data demo --out runs/my-model")
+_MODEL = "Model in transformers"
+_SERVER = "Model behind an endpoint"
+_PARTS = "Parts of a run"
+
+
+@app.command(epilog="Example: medq-deg evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --data DIR --out runs/qwen")
 def evaluate(
-    model: Annotated[str, typer.Option(help="A local folder with a transformers model, a Hub id, or `demo`.")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")],
+    model: Annotated[
+        str, typer.Option(help="Hub id, folder, published model, `demo`, plugin, or with --endpoint a served name.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="Folder of the run; the same folder continues it.")] = None,
     data: Annotated[str, typer.Option(help="`demo`, or a folder that `medq-deg build` wrote.")] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
     parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
+    dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
+    votes: Annotated[str, typer.Option(help="sampled, exact or repeat.", rich_help_panel=_MODEL)] = "sampled",
+    batch_size: Annotated[int, typer.Option(help="Most rows in a batch.", rich_help_panel=_MODEL)] = 8,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that prepare pictures ahead.", rich_help_panel=_MODEL)
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Scale larger pictures down to this many pixels.", rich_help_panel=_MODEL)
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="torch dtype, or auto.", rich_help_panel=_MODEL)] = "auto",
+    device_map: Annotated[
+        str | None, typer.Option(help="Spread one model over devices: auto.", rich_help_panel=_MODEL)
+    ] = None,
+    attn_implementation: Annotated[
+        str | None, typer.Option(help="Such as sdpa or flash_attention_2.", rich_help_panel=_MODEL)
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch.", rich_help_panel=_MODEL)] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.", rich_help_panel=_MODEL)
+    ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=_SERVER)
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests at a time.", rich_help_panel=_SERVER)] = 8,
+    timeout: Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_SERVER)] = 120.0,
+    price: Annotated[
+        str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT.", rich_help_panel=_SERVER)
+    ] = None,
+    extra_body: Annotated[
+        str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
+    ] = None,
+    shard: Annotated[str | None, typer.Option(help="Part i/n of the rows.", rich_help_panel=_PARTS)] = None,
 ) -> None:
-    """Let a model answer every question several times, and store what it said."""
-    from medq_deg.data.load import load_rows
-    from medq_deg.evaluation.run import evaluate as run
+    """Let a model answer every question several times, and store what it said.
 
+    Ctrl-C finishes the rows that are being asked; the same command continues. Under `accelerate launch` the processes
+    share the rows. An endpoint's key is read from the environment: MEDQ_DEG_API_KEY, or OPENAI_API_KEY, or HF_TOKEN.
+    """
+    from medq_deg.data.load import load_rows
+    from medq_deg.evaluation.processes import processes
+    from medq_deg.evaluation.run import Shard
+    from medq_deg.evaluation.run import evaluate as run
+    from medq_deg.models.load import load_model
+
+    if out is None and not dry_run:
+        raise MedqDegError("--out is needed: the folder of the run")
+    part = Shard.parse(shard) if shard is not None else None
     rows = load_rows(data)
+    launched = processes()
+    quiet = launched.rank > 0
     with console.status("loading the model"):
-        loaded = _load_model(model, max_new_tokens)
-    try:
-        with _progress("asking") as progress:
-            summary = run(
-                loaded, rows, out, data_name=Path(data).name, trials=trials, seed=seed, parser=parser, progress=progress
-            )
-    except KeyboardInterrupt:
-        errors.print(f"stopped; the same command continues the run in {out}", markup=False, highlight=False)
-        sys.exit(130)
+        loaded = load_model(
+            model,
+            transformers={
+                "votes": votes,
+                "batch_size": batch_size,
+                "workers": workers,
+                "max_pixels": max_pixels,
+                "dtype": dtype,
+                "device_map": device_map,
+                "attn_implementation": attn_implementation,
+                "revision": revision,
+                "trust_remote_code": trust_remote_code,
+            },
+            endpoint=endpoint,
+            server={"concurrency": concurrency, "timeout": timeout, "price": price, "extra_body": extra_body},
+            max_new_tokens=max_new_tokens,
+        )
+    if dry_run or out is None:
+        _dry_run(loaded, rows, dry_run, trials, seed, parser)
+        return
+    with run_progress() as progress:
+        summary = run(
+            loaded,
+            rows,
+            out,
+            data_name=Path(data).name,
+            trials=trials,
+            seed=seed,
+            parser=parser,
+            shard=part,
+            processes=launched,
+            **({} if quiet else {"progress": progress}),
+        )
+    if not quiet:
+        _tell(summary, out, getattr(loaded, "spent", None))
+    if summary.stopped:
+        raise typer.Exit(130)
+    if summary.failed:
+        raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
+
+
+def _tell(summary: RunSummary, out: Path, spent: str | None) -> None:
     console.print(
         f"{summary.rows} rows: {summary.before} answered before, {summary.answered} now, {summary.failed} failed; "
         f"run in {out}",
         highlight=False,
         soft_wrap=True,
     )
-    if summary.failed:
-        raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
+    if spent:
+        console.print(spent, highlight=False, soft_wrap=True)
+    if summary.stopped:
+        say(f"stopped; the same command continues the run in {out}")
 
 
-def _load_model(name: str, max_new_tokens: int) -> Any:
-    try:
-        from medq_deg.models.transformers_model import TransformersModel
-    except ModuleNotFoundError as error:
-        raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
-    from transformers.utils import logging
+def _dry_run(model: Model, rows: Any, count: int, trials: int, seed: int, parser: str) -> None:
+    """Ask evenly spread rows, and print prompts, answers and how they were parsed."""
+    from medq_deg.evaluation.run import try_rows
 
-    logging.disable_progress_bar()
-    if name == "demo":
-        from medq_deg.demo.model import demo_model
+    for query, record in try_rows(model, rows, count, trials=trials, seed=seed, parser=parser):
+        console.rule(query.id, align="left")
+        console.print(query.prompt, markup=False, highlight=False)
+        console.print(f"[{query.image.width} x {query.image.height} px, {query.image.mode}]", markup=False)
+        if record["error"]:
+            console.print(f"failed: {record['error']}", markup=False, highlight=False)
+        for text, vote in zip(record["texts"], record["votes"], strict=False):
+            console.print(f"  {vote or 'unparsable':>10}  {text!r}", markup=False, highlight=False, soft_wrap=True)
+        for letter, share in (record["probabilities"] or {}).items():
+            console.print(f"  first token is {letter}: {share:.3f}", markup=False, highlight=False)
 
-        name = str(demo_model())
-    return TransformersModel(name, max_new_tokens=max_new_tokens)
+
+@app.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or one that shards shared.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the merged run; by default the one RUN.")] = None,
+) -> None:
+    """Put the shards of a run together, each row once."""
+    from medq_deg.evaluation.merge import merge as put_together
+
+    if out is None and len(runs) > 1:
+        raise MedqDegError("--out is needed where several runs are merged")
+    target = out or runs[0]
+    answered, rows = put_together(runs, target)
+    console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: medq-deg score runs/my-model")

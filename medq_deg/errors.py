@@ -39,3 +39,24 @@ class UnknownNameError(MedqDegError):
 
 class ImageError(MedqDegError):
     """A picture cannot be used: wrong type, mode, size or content."""
+
+
+class RowError(MedqDegError):
+    """A row of a dataset cannot be read.
+
+    Parameters
+    ----------
+    row_id : str
+        Id of the row.
+    reason : object
+        Why.
+    """
+
+    def __init__(self, row_id: str, reason: object) -> None:
+        super().__init__(f"row {row_id!r} cannot be read: {reason}")
+        self.row_id = row_id
+        self.reason = str(reason)
+
+    def __reduce__(self) -> tuple[type[RowError], tuple[str, str]]:
+        """Pickle, for worker processes."""
+        return RowError, (self.row_id, self.reason)

@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 import platform
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -17,26 +19,52 @@ from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.processes import OneProcess, Processes
+from medq_deg.evaluation.progress import Progress, Tally
 from medq_deg.evaluation.store import RunFolder
+from medq_deg.evaluation.work import WorkList, stop_on_signal
 from medq_deg.models.base import Model, Query, Reply
 from medq_deg.models.parsing import check_parser, parse_answer
-from medq_deg.models.prompts import INSTRUCTION, build_prompt
-from medq_deg.seeds import check_seed, derive_seed
+from medq_deg.models.prompts import INSTRUCTION
+from medq_deg.seeds import check_seed
 
 TRIALS = 10
 """Votes per row (paper, section on calibration)."""
 
-_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "torch", "transformers")
+_PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "torch", "transformers", "accelerate")
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a start of a run did: rows in all, answered before, answered now, failed now."""
+    """What a start of a run did in this process: rows in all, answered before, answered now, failed now; if stopped."""
 
     rows: int
     before: int
     answered: int
     failed: int
+    stopped: bool = False
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Part `number` of `count` of a run's rows, as in a job array; numbers start at 1."""
+
+    number: int
+    count: int
+
+    @classmethod
+    def parse(cls, text: str) -> Shard:
+        """Read "3/8"; raise `MedqDegError` for anything else."""
+        match = re.fullmatch(r"(\d+)/(\d+)", text)
+        if not match or not 1 <= int(match[1]) <= int(match[2]):
+            raise MedqDegError(f"shard must be i/n with i from 1 to n, such as 3/8, got {text!r}")
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"shard{self.number}of{self.count}"
+
+    def __contains__(self, index: int) -> bool:
+        return index % self.count == self.number - 1
 
 
 def evaluate(
@@ -48,10 +76,13 @@ def evaluate(
     trials: int = TRIALS,
     seed: int = 0,
     parser: str = "strict",
-    batch_size: int = 8,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    shard: Shard | None = None,
+    processes: Processes | None = None,
+    progress: Callable[[Progress], None] = lambda progress: None,
 ) -> RunSummary:
     """Ask a model every row `trials` times; continue where an earlier start of the same run ended.
+
+    The first Ctrl-C, or SIGTERM, lets the model finish what it is at, and ends the run in good order.
 
     Parameters
     ----------
@@ -69,10 +100,12 @@ def evaluate(
         Seed of the votes; each row's own is derived from it and the row's id.
     parser : {"strict", "vlmevalkit"}
         See `medq_deg.parse_answer`.
-    batch_size : int
-        Rows given to the model at once.
+    shard : Shard, optional
+        Ask only this part of the rows. Shards write to files of their own, in one folder or in several.
+    processes : Processes, optional
+        The processes that share this start, see `medq_deg.evaluation.processes`; by default this one alone.
     progress : callable
-        Called with the number of rows done and the total.
+        Called with a `Progress` at the start and after each reply.
 
     Returns
     -------
@@ -82,14 +115,15 @@ def evaluate(
     ------
     MedqDegError
         If a row is invalid or two share an id, or the folder holds a run with other settings. Nothing is asked then.
+        Later, if an answer cannot be written.
     """
     if trials < 2:
         raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
-    if batch_size < 1:
-        raise MedqDegError(f"batch_size must be 1 or more, got {batch_size}")
     check_parser(parser)
     check_seed(seed)
     columns = _columns(rows)
+    processes = processes or OneProcess()
+    part = range(len(columns)) if shard is None else [index for index in range(len(columns)) if index in shard]
     folder = RunFolder(out)
     settings = {
         "model": model.describe(),
@@ -99,34 +133,87 @@ def evaluate(
         "trials": trials,
         "seed": seed,
     }
-    with folder.locked():
-        folder.start(settings, _environment(), columns)
-        answers = folder.read_answers()
-        todo = [index for index, row in enumerate(columns) if row["id"] not in answers]
-        before, failed = len(columns) - len(todo), 0
-        progress(before, len(columns))
-        with folder.open_answers() as writer:
-            for asked, record in enumerate(_ask(model, rows, todo, trials, seed, parser, batch_size), 1):
+    tally = Tally(columns, len(part))
+    todo: list[int] | None = None
+    name = "" if shard is None else str(shard)
+    with folder.locked(name, lead=processes.rank == 0):
+        if processes.rank == 0:
+            folder.start(settings, _environment(processes.count), columns, shared=shard is not None)
+            answers = folder.read_answers()
+            for index in part:
+                if (record := answers.get(columns[index]["id"])) is not None:
+                    tally.add(index, record)
+            todo = [index for index in part if columns[index]["id"] not in answers]
+        before, failed, answered = tally.done, 0, 0
+        work = WorkList(rows, [row["id"] for row in columns], processes.share(todo), seed)
+        with (
+            folder.open_answers(_file_name(name, processes)) as writer,
+            stop_on_signal(work, lambda: progress(tally.progress(stopping=True))),
+        ):
+            progress(tally.progress())
+            for index, record in _ask(model, work, columns, trials, parser):
                 writer.append(record)
+                tally.add(index, record)
                 failed += record["status"] != "ok"
-                progress(before + asked, len(columns))
-    return RunSummary(len(columns), before, len(todo) - failed, failed)
+                answered += record["status"] == "ok"
+                progress(tally.progress(done=before + processes.add_done(1) if processes.count > 1 else None))
+        processes.finish()
+        if processes.rank == 0 and shard is None:
+            folder.tidy()
+    return RunSummary(len(part), before, answered, failed, work.stopped)
+
+
+def try_rows(
+    model: Model,
+    rows: Sequence[Mapping[str, Any]],
+    count: int,
+    *,
+    trials: int = TRIALS,
+    seed: int = 0,
+    parser: str = "strict",
+) -> Iterator[tuple[Query, dict[str, Any]]]:
+    """Ask a model `count` rows, evenly spread, and yield query and record of each; nothing is written.
+
+    Raises
+    ------
+    MedqDegError
+        As `evaluate`, and if `count` is below 1.
+    """
+    if count < 1:
+        raise MedqDegError(f"a dry run needs 1 row or more, got {count}")
+    check_parser(parser)
+    columns = _columns(rows)
+    chosen = sorted({place * len(columns) // count for place in range(count)})
+    work = WorkList(rows, [row["id"] for row in columns], iter(chosen), check_seed(seed))
+    for index, record in _ask(model, work, columns, trials, parser):
+        yield work[index], record
+
+
+def _file_name(shard: str, processes: Processes) -> str:
+    """Return what this process's answer file is called; empty for a process alone with the whole run."""
+    rank = f"rank{processes.rank}" if processes.count > 1 else ""
+    return "-".join(filter(None, (shard, rank)))
 
 
 def _ask(
-    model: Model,
-    rows: Sequence[Mapping[str, Any]],
-    todo: Sequence[int],
-    trials: int,
-    seed: int,
-    parser: str,
-    batch_size: int,
-) -> Iterator[dict[str, Any]]:
-    """Yield a record for each row of `todo`; pictures are read a batch at a time."""
-    for start in range(0, len(todo), batch_size):
-        queries = [_query(rows[index], seed) for index in todo[start : start + batch_size]]
-        for query, reply in zip(queries, model.answer(queries, trials), strict=True):
-            yield _record(query, reply, trials, parser)
+    model: Model, work: WorkList, columns: Sequence[Mapping[str, Any]], trials: int, parser: str
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield index and record of each row as it is answered, or has failed."""
+
+    def replies() -> Iterator[Reply]:
+        for reply in model.answer(work, trials):
+            yield reply
+            while work.unreadable:
+                yield work.unreadable.pop()
+        yield from work.unreadable
+        if not work.stopped:
+            yield from [Reply(name, error="the model gave no reply") for name in work.pending]
+
+    for reply in replies():
+        if reply.id not in work.pending:
+            raise MedqDegError(f"the model replied to {reply.id!r}, which was not asked or had its reply")
+        index = work.pending.pop(reply.id)
+        yield index, record_of(reply, columns[index]["options"], trials, parser)
 
 
 def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
@@ -148,17 +235,8 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return columns
 
 
-def _query(row: Mapping[str, Any], seed: int) -> Query:
-    return Query(
-        id=row["id"],
-        image=row["image"],
-        prompt=build_prompt(row["question"], row["options"]),
-        options=tuple(row["options"]),
-        seed=derive_seed(seed, row["id"], "votes"),
-    )
-
-
-def _record(query: Query, reply: Reply, trials: int, parser: str) -> dict[str, Any]:
+def record_of(reply: Reply, options: Sequence[str], trials: int, parser: str) -> dict[str, Any]:
+    """Return the line of a reply in `answers.jsonl`; a reply without exactly `trials` texts has failed."""
     error = reply.error
     if error is None and len(reply.texts) != trials:
         error = f"{len(reply.texts)} answers instead of {trials}"
@@ -166,20 +244,28 @@ def _record(query: Query, reply: Reply, trials: int, parser: str) -> dict[str, A
     if probabilities and not all(math.isfinite(value) for value in probabilities.values()):
         error, probabilities = error or f"probabilities that are not numbers: {probabilities}", None
     return {
-        "id": query.id,
-        "votes": [parse_answer(text, query.options, parser) for text in reply.texts] if error is None else [],
+        "id": reply.id,
+        "votes": [parse_answer(text, options, parser) for text in reply.texts] if error is None else [],
         "texts": list(reply.texts),
         "probabilities": probabilities,
         "status": "ok" if error is None else "failed",
         "error": error,
+        **({"usage": dict(reply.usage)} if reply.usage is not None else {}),
     }
 
 
-def _environment() -> dict[str, Any]:
+def _environment(processes: int) -> dict[str, Any]:
     packages = {"medq-deg": medq_deg.__version__}
     for name in _PACKAGES:
         try:
             packages[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {"python": platform.python_version(), "machine": platform.machine(), "packages": packages}
+    torch = sys.modules.get("torch")
+    return {
+        "python": platform.python_version(),
+        "machine": platform.machine(),
+        "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
+        "processes": processes,
+        "packages": packages,
+    }

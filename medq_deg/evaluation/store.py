@@ -1,7 +1,8 @@
 """The folder of a run: `run.json`, `rows.jsonl` and the append-only `answers.jsonl`.
 
 A row is answered when its line with status "ok" is complete on disk. A process that died leaves at most one torn last
-line, which is cut off at the next start, so that the row is simply asked again.
+line, which is cut off at the next start, so that the row is simply asked again. Of several processes each appends to a
+file of its own, `answers-*.jsonl`; they are put together when the run is whole.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from medq_deg.errors import MedqDegError
 from medq_deg.files import read_json, replace_file
 
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
+PREFIX = "answers"
+
+_PATIENCE = 30.0
+"""Seconds for which a part waits while other parts, which hold the lock of the whole for a moment, begin."""
 
 
 class RunFolder:
@@ -38,7 +43,12 @@ class RunFolder:
         return (self.path / RUN).exists()
 
     def start(
-        self, settings: Mapping[str, Any], environment: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]
+        self,
+        settings: Mapping[str, Any],
+        environment: Mapping[str, Any],
+        rows: Iterable[Mapping[str, Any]],
+        *,
+        shared: bool = False,
     ) -> None:
         """Begin a run, or check that a run to continue has the same settings.
 
@@ -50,14 +60,16 @@ class RunFolder:
             What may change: versions, hardware, time.
         rows : iterable of mappings
             Every row of the run without its picture, written once.
+        shared : bool
+            Whether others may be at work here, and settings must be theirs even if no answer is there yet.
 
         Raises
         ------
         MedqDegError
             If the folder holds a run with other settings, something else, or cannot be written.
         """
-        if self.exists() and self.read_answers():
-            self._check_same(settings)
+        if self.exists() and (shared or self.read_answers()):
+            self.check_same(settings)
         elif not self.exists() and not self._free():
             raise MedqDegError(f"{self.path}: is not empty and holds no run; choose another folder")
         # rows.jsonl first: a run exists once run.json does, and then it is whole. Both are written again when a run
@@ -71,28 +83,52 @@ class RunFolder:
         """Whether nothing is here but what a start that was stopped leaves."""
         if not self.path.exists():
             return True
-        own = (ROWS, LOCK)
         return self.path.is_dir() and all(
-            item.name in own or item.name.endswith(".part") for item in self.path.iterdir()
+            item.name == ROWS or item.name.startswith(LOCK) or item.name.endswith(".part")
+            for item in self.path.iterdir()
         )
 
     @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder for this process; raise `MedqDegError` if another one writes to it."""
+    def locked(self, part: str = "", *, lead: bool = True) -> Iterator[None]:
+        """Hold the folder, or a part of the run in it, for this process.
+
+        Parameters
+        ----------
+        part : str
+            Name of the part that this process and its like work on; parts do not exclude one another.
+        lead : bool
+            False for a process whose leader holds the lock.
+
+        Raises
+        ------
+        MedqDegError
+            If another process works on the same.
+        OSError
+            If the folder cannot be made or written.
+        """
         if self.path.exists() and not self.path.is_dir():
             raise MedqDegError(f"{self.path}: is a file, a run is a folder")
         self.path.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.path / LOCK, timeout=0)
+        with ExitStack() as held:
+            if lead:
+                # A part looks whether the whole is held; the whole holds every part that was ever begun.
+                whole = self._hold(held, LOCK, wait=_PATIENCE if part else 0)
+                for name in [f"{LOCK}-{part}"] if part else [path.name for path in self.path.glob(f"{LOCK}-*")]:
+                    self._hold(held, name)
+                if part:
+                    whole.release()
+            yield
+
+    def _hold(self, held: ExitStack, name: str, wait: float = 0) -> FileLock:
+        lock = FileLock(self.path / name, timeout=wait)
         try:
-            lock.acquire()
+            held.enter_context(lock)
         except Timeout:
             raise MedqDegError(f"{self.path}: another process is writing this run") from None
-        try:
-            yield
-        finally:
-            lock.release()
+        return lock
 
-    def _check_same(self, settings: Mapping[str, Any]) -> None:
+    def check_same(self, settings: Mapping[str, Any]) -> None:
+        """Raise `MedqDegError` that names what differs if this run has other settings."""
         before, now = _flatten(self.read_run()["settings"]), _flatten(json.loads(json.dumps(settings)))
         changed = [key for key in [*before, *(k for k in now if k not in before)] if before.get(key) != now.get(key)]
         if changed:
@@ -132,7 +168,7 @@ class RunFolder:
     def read_answers(self) -> dict[str, dict[str, Any]]:
         """Return the answered rows by id; of a row answered twice, the first answer counts."""
         answers: dict[str, dict[str, Any]] = {}
-        for path in sorted(self.path.glob("answers*.jsonl")):
+        for path in self._answer_paths():
             for number, record in enumerate(read_lines(path), 1):
                 if not isinstance(record, dict) or not {"id", "votes", "status"} <= set(record):
                     raise MedqDegError(f"{path}, line {number}: is no answer, it needs id, votes and status")
@@ -140,20 +176,42 @@ class RunFolder:
                     answers.setdefault(record["id"], record)
         return answers
 
-    def open_answers(self) -> AnswerWriter:
-        """Open the answer file for appending, without a torn last line."""
-        return AnswerWriter(self.path / ANSWERS)
+    def open_answers(self, part: str = "") -> AnswerWriter:
+        """Open an answer file for appending, without a torn last line."""
+        return AnswerWriter(self.path / (f"{PREFIX}-{part}.jsonl" if part else ANSWERS))
+
+    def tidy(self) -> None:
+        """Put all answers into one file in the order of the rows, each row once; nothing may be writing."""
+        paths = self._answer_paths()
+        kept: dict[str, dict[str, Any]] = {}
+        lines = 0
+        for path in paths:
+            for record in read_lines(path):
+                lines += 1
+                if kept.get(record["id"], record)["status"] != "ok" or record["id"] not in kept:
+                    kept[record["id"]] = record
+        if paths == [self.path / ANSWERS] and lines == len(kept):
+            return
+        with replace_file(self.path / ANSWERS) as file:
+            file.writelines(_line(kept[row["id"]]) for row in self.read_rows() if row["id"] in kept)
+        for path in paths:
+            if path.name != ANSWERS:
+                path.unlink()
+
+    def _answer_paths(self) -> list[Path]:
+        return sorted([*self.path.glob(ANSWERS), *self.path.glob(f"{PREFIX}-*.jsonl")])
 
 
 class AnswerWriter:
     """Appends answers, each in one write that is on disk when `append` returns."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         cut_torn_line(path)
         self._file = path.open("ab", buffering=0)
 
     def append(self, record: Mapping[str, Any]) -> None:
-        """Append one record."""
+        """Append one record; raise `MedqDegError` if it cannot be written, and leave nothing of it."""
         line = _line(record)
         start = self._file.tell()
         try:
@@ -161,9 +219,12 @@ class AnswerWriter:
             while written < len(line):  # a full disk writes a part first, and raises only when asked again
                 written += self._file.write(line[written:])
             os.fsync(self._file.fileno())
-        except OSError:
+        except OSError as error:
             self._file.truncate(start)
-            raise
+            raise MedqDegError(
+                f"{self._path}: cannot be written ({error.strerror}); the answers before are kept, and the same command "
+                "continues the run"
+            ) from error
 
     def __enter__(self) -> AnswerWriter:
         return self

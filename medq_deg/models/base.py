@@ -80,7 +80,13 @@ class Queries(Protocol):
         ...
 
     def __getitem__(self, index: int) -> Query:
-        """Read the query of a claimed index. Picklable and safe in threads and processes."""
+        """Read the query of a claimed index; works in threads and in worker processes.
+
+        Raises
+        ------
+        RowError
+            If the row cannot be read: answer it with a failed reply. Iteration does so by itself.
+        """
         ...
 
 

@@ -3,27 +3,212 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
-from transformers import AutoModelForImageTextToText, AutoProcessor, GenerationConfig
+from transformers import AutoModelForImageTextToText
 
+from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
-from medq_deg.models.base import Query, Reply
+from medq_deg.models.base import Queries, Query, Reply
+from medq_deg.models.batching import Prepared, RowsAhead, collate
+from medq_deg.models.processors import limit_pixels, load_processor
+from medq_deg.models.sampling import SAMPLING, letter_tokens, repeat_votes, sample_votes, sampling_config
+
+VOTES: Final = ("sampled", "exact", "repeat")
+"""Ways to get votes, see `TransformersModel`."""
 
 _END = 1 << 20
 
-SAMPLING = {
-    "do_sample": True,
-    "temperature": 1.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "repetition_penalty": 1.0,
-}
-"""The model's own distribution. All explicit: transformers cuts to 50 tokens by default, checkpoints set their own."""
+
+class TransformersModel:
+    """A transformers vision-language model as a `medq_deg.models.base.Model`.
+
+    Parameters
+    ----------
+    name : str
+        A local folder or a Hub id.
+    votes : {"sampled", "exact", "repeat"}
+        "sampled": answers sampled with one vision pass and one prefill per row. "exact": only the first token, in one
+        forward pass, with the probability of every option's letter; for models that answer with one token. "repeat":
+        the same answers as "sampled", slower, for models whose cache cannot be reordered.
+    max_new_tokens : int
+        Longest answer in tokens; 1 with exact votes.
+    batch_size : int
+        Most rows in a batch; halved for good when memory runs out.
+    workers : int, optional
+        Processes that read, degrade and process pictures ahead; by default 4 beside a GPU, else none.
+    max_pixels : int, optional
+        Larger pictures are scaled down to this many pixels first.
+    dtype : str
+        Name of a torch dtype, or "auto" for the checkpoint's.
+    device : str
+        torch device; "auto" takes this process's GPU if there is one.
+    device_map : str, optional
+        As in transformers, to spread one model over several devices.
+    attn_implementation : str, optional
+        As in transformers, such as "sdpa" or "flash_attention_2".
+    revision : str, optional
+        Commit, tag or branch of a Hub id.
+    trust_remote_code : bool
+        Run code that comes with the checkpoint.
+
+    Raises
+    ------
+    MedqDegError
+        If a setting is invalid or the model cannot be loaded.
+
+    Attributes
+    ----------
+    waited : float
+        Seconds that the model waited for rows to be prepared.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        votes: str = "sampled",
+        max_new_tokens: int = 32,
+        batch_size: int = 8,
+        workers: int | None = None,
+        max_pixels: int | None = None,
+        dtype: str = "auto",
+        device: str = "auto",
+        device_map: str | None = None,
+        attn_implementation: str | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        _check(votes, dtype, max_new_tokens=max_new_tokens, batch_size=batch_size, max_pixels=max_pixels)
+        if trust_remote_code:
+            warnings.warn(f"code that comes with {name!r} will be run on this machine", stacklevel=2)
+        self.name, self.votes, self.batch_size, self.max_pixels = name, votes, batch_size, max_pixels
+        self.waited = 0.0
+        loading = {"revision": revision, "trust_remote_code": trust_remote_code}
+        self.processor = load_processor(name, **loading)
+        self.processor.tokenizer.padding_side = "left"
+        try:
+            model = AutoModelForImageTextToText.from_pretrained(
+                name, dtype=dtype, device_map=device_map, attn_implementation=attn_implementation, **loading
+            )
+        except (OSError, ValueError, ImportError, SafetensorError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
+        self.model = (model if device_map else model.to(_device(device))).eval()
+        self.workers = workers if workers is not None else (4 if self.model.device.type == "cuda" else 0)
+        self.model.generation_config = sampling_config(
+            self.model.generation_config,
+            1 if votes == "exact" else max_new_tokens,
+            self.processor.tokenizer.pad_token_id,
+        )
+        self._letters = letter_tokens(self.processor.tokenizer, LETTERS)
+
+    def describe(self) -> dict[str, Any]:
+        """Return name, architecture, revision, dtype and the settings that change answers."""
+        config = self.model.config
+        return {
+            "name": Path(self.name).name if Path(self.name).exists() else self.name,
+            "architecture": type(self.model).__name__,
+            "revision": getattr(config, "_commit_hash", None) or _content_hash(Path(self.name)),
+            "parameters": sum(p.numel() for p in self.model.parameters()),
+            "dtype": str(self.model.dtype).removeprefix("torch."),
+            "attention": config._attn_implementation,
+            "votes": self.votes,
+            "generation": {**SAMPLING, "max_new_tokens": self.model.generation_config.max_new_tokens},
+            **({"max_pixels": self.max_pixels} if self.max_pixels else {}),
+            # What the checkpoint's own config says of itself, such as that it is a demo model.
+            **({"note": config.medq_deg_note} if getattr(config, "medq_deg_note", None) else {}),
+        }
+
+    def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+        """Yield `trials` answers to each query, sampled from the seed of its own row."""
+        ahead = RowsAhead(queries, self._prepare, self.workers)
+        for rows in ahead.batches(lambda: self.batch_size):
+            self.waited = ahead.waited
+            yield from (Reply(row.id, error=row.error) for row in rows if row.error is not None)
+            yield from self._answer([row for row in rows if row.error is None], trials)
+
+    def _prepare(self, query: Query) -> Mapping[str, Any]:
+        image = query.image.convert("RGB")
+        if self.max_pixels is not None:
+            image = limit_pixels(image, self.max_pixels)
+        content = [{"type": "image", "image": image}, {"type": "text", "text": query.prompt}]
+        inputs: Mapping[str, Any] = self.processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
+        )
+        return inputs
+
+    def _answer(self, rows: Sequence[Prepared], trials: int) -> Iterator[Reply]:
+        """Answer a batch; where memory runs out, answer its halves, and keep to the smaller size from then on."""
+        if not rows:
+            return
+        try:
+            replies = self._ask(rows, trials)
+        except torch.OutOfMemoryError as error:
+            if len(rows) == 1:
+                replies = [Reply(rows[0].id, error=f"one row alone does not fit into memory: {error}")]
+            else:
+                replies = []
+        if not replies:
+            # Outside the except clause, whose traceback would keep the batch alive.
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+            self.batch_size = min(self.batch_size, (len(rows) + 1) // 2)
+            for start in range(0, len(rows), self.batch_size):
+                yield from self._answer(rows[start : start + self.batch_size], trials)
+        yield from replies
+
+    def _ask(self, rows: Sequence[Prepared], trials: int) -> list[Reply]:
+        if self.votes == "repeat":
+            sampled = [repeat_votes(self.model, self._inputs([row]), row.seed, trials) for row in rows]
+            return [self._reply(row, tokens, None) for row, tokens in zip(rows, sampled, strict=True)]
+        votes = sample_votes(self.model, self._inputs(rows), [row.seed for row in rows], trials)
+        return [
+            self._reply(row, tokens, first.cpu())
+            for row, tokens, first in zip(rows, votes.tokens, votes.first, strict=True)
+        ]
+
+    def _inputs(self, rows: Sequence[Prepared]) -> dict[str, torch.Tensor]:
+        pad = self.model.generation_config.pad_token_id
+        batch = collate([row.inputs for row in rows], 0 if pad is None else pad)
+        kind = self.model.dtype
+        return {
+            name: part.to(self.model.device, kind if part.is_floating_point() else None) for name, part in batch.items()
+        }
+
+    def _reply(self, row: Prepared, tokens: list[list[int]], first: torch.Tensor | None) -> Reply:
+        letters = {letter: self._letters[letter] for letter in LETTERS[: row.letters]}
+        shares = None if first is None else {letter: float(first[ids].sum()) for letter, ids in letters.items()}
+        usage = {"prompt_tokens": row.length, "completion_tokens": sum(map(len, tokens))}
+        texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
+        return Reply(row.id, tuple(texts), shares, usage=usage)
+
+
+def _check(votes: str, dtype: str, **counts: int | None) -> None:
+    if votes not in VOTES:
+        raise MedqDegError(f"unknown way to get votes {votes!r}; allowed: {', '.join(VOTES)}")
+    if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
+        raise MedqDegError(f"unknown dtype {dtype!r}; allowed: auto, or a torch dtype such as bfloat16")
+    for name, count in counts.items():
+        if count is not None and count < 1:
+            raise MedqDegError(f"{name} must be 1 or more, got {count}")
+
+
+def _device(name: str) -> str:
+    """Return a torch device; under a launcher each process takes the GPU of its local rank."""
+    if name != "auto":
+        return name
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
 
 
 def _content_hash(folder: Path) -> str | None:
@@ -38,82 +223,3 @@ def _content_hash(folder: Path) -> str | None:
             file.seek(max(path.stat().st_size - _END, 0))
             digest.update(file.read(_END))
     return digest.hexdigest()[:16]
-
-
-class TransformersModel:
-    """A transformers vision-language model as a `medq_deg.models.base.Model`.
-
-    Parameters
-    ----------
-    name : str
-        A local folder or a Hub id.
-    max_new_tokens : int
-        Longest answer in tokens.
-    dtype : str
-        Name of a torch dtype, or "auto" for the checkpoint's.
-    device : str
-        torch device; "auto" takes the first GPU if there is one.
-
-    Raises
-    ------
-    MedqDegError
-        If the model cannot be loaded.
-    """
-
-    def __init__(self, name: str, *, max_new_tokens: int = 32, dtype: str = "auto", device: str = "auto") -> None:
-        self.name = name
-        self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
-        if max_new_tokens < 1:
-            raise MedqDegError(f"max_new_tokens must be 1 or more, got {max_new_tokens}")
-        try:
-            self.processor = AutoProcessor.from_pretrained(name)
-            model = AutoModelForImageTextToText.from_pretrained(name, dtype=dtype)
-        except (OSError, ValueError, SafetensorError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
-        if not getattr(self.processor, "chat_template", None):
-            raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it picture and question")
-        self.model = model.to(self.device).eval()
-        own = self.model.generation_config
-        self.model.generation_config = GenerationConfig(
-            **SAMPLING,
-            max_new_tokens=max_new_tokens,
-            eos_token_id=own.eos_token_id,
-            bos_token_id=own.bos_token_id,
-            pad_token_id=own.pad_token_id if own.pad_token_id is not None else self.processor.tokenizer.pad_token_id,
-        )
-
-    def describe(self) -> dict[str, Any]:
-        """Return name, architecture, revision, dtype and generation settings."""
-        config = self.model.config
-        return {
-            "name": Path(self.name).name if Path(self.name).exists() else self.name,
-            "architecture": type(self.model).__name__,
-            "revision": getattr(config, "_commit_hash", None) or _content_hash(Path(self.name)),
-            "parameters": sum(p.numel() for p in self.model.parameters()),
-            "dtype": str(self.model.dtype).removeprefix("torch."),
-            "generation": {**SAMPLING, "max_new_tokens": self.model.generation_config.max_new_tokens},
-            # What the checkpoint's own config says of itself, such as that it is an untrained demo model.
-            **({"note": config.medq_deg_note} if getattr(config, "medq_deg_note", None) else {}),
-        }
-
-    def answer(self, queries: Sequence[Query], trials: int) -> list[Reply]:
-        """Sample `trials` answers to each query, each from the seed of its own row."""
-        return [self._answer(query, trials) for query in queries]
-
-    def _answer(self, query: Query, trials: int) -> Reply:
-        content = [{"type": "image", "image": query.image.convert("RGB")}, {"type": "text", "text": query.prompt}]
-        inputs = self.processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        ).to(self.device, dtype=self.model.dtype)
-        # generate() draws from torch's global generator: seed it for this row, then give the caller's state back.
-        devices = [torch.device(self.device)] if self.device.startswith("cuda") else []
-        with torch.random.fork_rng(devices=devices), torch.inference_mode():
-            torch.manual_seed(query.seed)
-            output = self.model.generate(**inputs, num_return_sequences=trials)
-        new = output[:, inputs["input_ids"].shape[1] :]
-        return Reply(texts=tuple(self.processor.batch_decode(new, skip_special_tokens=True)))

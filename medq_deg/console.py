@@ -1,0 +1,100 @@
+"""What the command line shows while it works: bars on a terminal, lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from medq_deg.evaluation.progress import Progress as RunProgress
+
+console = Console()
+errors = Console(stderr=True, soft_wrap=True)
+
+LINE_EVERY = 30.0
+"""Seconds between two lines about a run that is not shown on a terminal."""
+
+
+def say(message: str) -> None:
+    """Print a line about the work to standard error, as it is."""
+    errors.print(message, markup=False, highlight=False)
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[..., None]]:
+    """Yield a function of (done, total) that draws a bar with rate and time left, on a terminal only."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+        task = progress.add_task(what, total=None, rate="", note="")
+
+        def update(done: int, total: int, note: str = "") -> None:
+            speed = progress.tasks[0].speed if progress.tasks else None
+            progress.update(task, completed=done, total=total, rate=f"{speed:.1f}/s" if speed else "", note=note)
+
+        yield update
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str, int, int], None]]:
+    """Yield a function of (stage, done, total) that draws a bar, starting anew with each stage."""
+    current = ""
+    with bar("starting") as draw:
+
+        def update(stage: str, done: int, total: int) -> None:
+            nonlocal current
+            if stage != current:
+                current = stage
+                errors.print(stage, highlight=False)
+            draw(done, total or done)
+
+        yield update
+
+
+@contextmanager
+def run_progress() -> Iterator[Callable[[RunProgress], None]]:
+    """Yield a function that shows how far a run is: a bar on a terminal, else one line per event.
+
+    Events are the start, every half minute, a failed row, and a wish to stop.
+    """
+    begun, before, last = time.monotonic(), -1, 0.0
+    with bar("asking") as draw:
+
+        def update(progress: RunProgress) -> None:
+            nonlocal before, last
+            now = time.monotonic()
+            if before < 0:
+                before = progress.done
+            if progress.error:
+                say(f"failed: {progress.error}")
+            if progress.stopping:
+                say("finishing the rows that are being asked; once more stops at once")
+            draw(progress.done, progress.total, _accuracy(progress))
+            if not errors.is_terminal and (now - last >= LINE_EVERY or not last):
+                last = now
+                say(_line(progress, (progress.done - before) / (now - begun)))
+
+        yield update
+
+
+def _accuracy(progress: RunProgress) -> str:
+    figures = [f"{name} {share:.2f}" for name, share in progress.accuracy.items()]
+    failed = [f"{progress.failed} failed"] if progress.failed else []
+    return ", ".join([*(["accuracy " + " ".join(figures)] if figures else []), *failed])
+
+
+def _line(progress: RunProgress, rate: float) -> str:
+    parts = [f"{progress.done} of {progress.total} rows"]
+    if rate > 0:
+        left = (progress.total - progress.done) / rate
+        parts += [f"{rate:.1f} rows/s", f"{int(left // 60)} min {int(left % 60)} s left"]
+    return ", ".join([*parts, *filter(None, [_accuracy(progress)])])

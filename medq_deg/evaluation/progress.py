@@ -1,0 +1,72 @@
+"""How far a run is, and how right the model has been so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from medq_deg.taxonomy import SEVERITY_NAMES
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A run at one moment.
+
+    Attributes
+    ----------
+    done, total : int
+        Rows answered, and rows in all.
+    failed : int
+        Rows that failed since the start.
+    error : str, optional
+        Why the row just asked failed.
+    accuracy : mapping of str to float
+        Share of right votes so far at each severity of which this process has seen rows.
+    stopping : bool
+        Whether the user has just asked to stop.
+    """
+
+    done: int
+    total: int
+    failed: int
+    error: str | None
+    accuracy: Mapping[str, float]
+    stopping: bool = False
+
+
+class Tally:
+    """Counts answers as they come.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        All rows of the run.
+    total : int
+        Rows to be answered.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]], total: int) -> None:
+        self.done, self.total, self.failed = 0, total, 0
+        self._error: str | None = None
+        self._rows = rows
+        self._votes = {name: [0, 0] for name in SEVERITY_NAMES}
+
+    def add(self, index: int, record: Mapping[str, Any]) -> None:
+        """Count the record of a row."""
+        self._error = None
+        if record["status"] != "ok":
+            self.failed += 1
+            self._error = f"{record['id']}: {record['error']}"
+            return
+        self.done += 1
+        row = self._rows[index]
+        right_and_all = self._votes[SEVERITY_NAMES[row["severity"]]]
+        right_and_all[0] += sum(vote == row["answer"] for vote in record["votes"])
+        right_and_all[1] += len(record["votes"])
+
+    def progress(self, done: int | None = None, *, stopping: bool = False) -> Progress:
+        """Return where the run is; `done` counts the rows of other processes too."""
+        accuracy = {name: right / votes for name, (right, votes) in self._votes.items() if votes}
+        done = self.done if done is None else done
+        return Progress(done, self.total, self.failed, None if stopping else self._error, accuracy, stopping)

@@ -1,0 +1,172 @@
+"""Batches of rows of similar length, prepared ahead in workers: so that the accelerator neither pads nor waits.
+
+Each row goes through the processor alone, in a worker; batches are put together afterwards, when lengths are known. The
+result is the same, to the value, as giving the processor the whole batch (tested for every supported family).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import cv2
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from medq_deg.errors import RowError
+from medq_deg.models.base import Queries, Query
+
+WINDOW: Final = 4
+"""Batches among which rows of similar length are looked for."""
+
+_AHEAD: Final = 8
+"""Rows per worker that may wait to be asked."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A row as its model takes it: inputs of a batch of one, or why it cannot be asked."""
+
+    id: str
+    seed: int
+    letters: int
+    inputs: Mapping[str, Any]
+    error: str | None = None
+
+    @property
+    def length(self) -> int:
+        """Tokens of the prompt, the picture's included."""
+        return int(self.inputs["input_ids"].shape[1]) if self.error is None else 0
+
+
+class _Preparing(Dataset[Prepared]):
+    def __init__(self, queries: Queries, prepare: Callable[[Query], Mapping[str, Any]], as_arrays: bool) -> None:
+        self._queries, self._prepare, self._as_arrays = queries, prepare, as_arrays
+
+    def __getitem__(self, index: int) -> Prepared:
+        try:
+            query = self._queries[index]
+        except RowError as error:
+            return Prepared(error.row_id, seed=0, letters=0, inputs={}, error=str(error))
+        row: dict[str, Any] = {"id": query.id, "seed": query.seed, "letters": len(query.options)}
+        try:
+            inputs = dict(self._prepare(query))
+        except (ValueError, TypeError, RuntimeError, OSError) as error:
+            # What processors raise for a picture they do not take: this row fails, the others do not.
+            return Prepared(**row, inputs={}, error=f"the processor refused it: {error}")
+        if self._as_arrays:  # tensors would travel through shared memory, which containers have little of
+            inputs = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
+        return Prepared(**row, inputs=inputs)
+
+
+class RowsAhead:
+    """Prepares the rows of a run ahead of the model.
+
+    Parameters
+    ----------
+    queries : Queries
+        What is to be asked.
+    prepare : callable
+        From a query to the inputs of a batch of one; runs in the workers.
+    workers : int
+        Processes; 0 prepares in this one.
+
+    Attributes
+    ----------
+    waited : float
+        Seconds that the model has waited for rows.
+    """
+
+    def __init__(self, queries: Queries, prepare: Callable[[Query], Mapping[str, Any]], workers: int) -> None:
+        self._queries = queries
+        self._workers = workers
+        self._rows = _Preparing(queries, prepare, as_arrays=workers > 0)
+        self.waited = 0.0
+
+    def batches(self, size: Callable[[], int]) -> Iterator[list[Prepared]]:
+        """Yield batches of at most `size()` rows of similar length, until the rows end or the user stops."""
+        waiting: list[Prepared] = []
+        rows = self._read()
+        while True:
+            start = time.perf_counter()
+            while len(waiting) < WINDOW * size() and (row := next(rows, None)) is not None:
+                waiting.append(row)
+            self.waited += time.perf_counter() - start
+            if not waiting or self._queries.stopped:
+                return
+            batch = _alike(waiting, size())
+            waiting = [row for row in waiting if all(row is not taken for taken in batch)]
+            yield batch
+
+    def _read(self) -> Iterator[Prepared]:
+        # The tokenizer's threads do not survive a fork; its library warns unless this is set.
+        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+        loader = DataLoader(
+            self._rows,
+            batch_size=None,
+            sampler=_Claims(self._queries),  # type: ignore[arg-type]  # read lazily, its length is never asked for
+            num_workers=self._workers,
+            collate_fn=_as_is,
+            prefetch_factor=_AHEAD if self._workers else None,
+            worker_init_fn=_quiet,
+        )
+        yield from loader
+
+
+class _Claims:
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+
+    def __iter__(self) -> Iterator[int]:
+        return self._queries.claim()
+
+
+def _as_is(row: Prepared) -> Prepared:
+    return row
+
+
+def _quiet(worker: int) -> None:
+    """Leave Ctrl-C to the main process, which finishes what it began; and one worker is one thread."""
+    del worker
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _alike(rows: Sequence[Prepared], size: int) -> list[Prepared]:
+    """Return at most `size` rows of similar length, the one that has waited longest among them."""
+    ordered = sorted(rows, key=lambda row: row.length)
+    oldest = next(place for place, row in enumerate(ordered) if row is rows[0])
+    first = max(min(oldest - size // 2, len(ordered) - size), 0)
+    return ordered[first : first + size]
+
+
+def collate(rows: Sequence[Mapping[str, Any]], pad_token_id: int) -> dict[str, torch.Tensor]:
+    """Put inputs of single rows together: left-pad what has one entry a token, stack the rest along the first axis.
+
+    Pictures of different sizes, or numbers of pictures, are padded with zeros at the end, as processors do.
+    """
+    batch: dict[str, torch.Tensor] = {}
+    for name in rows[0]:
+        parts = [torch.as_tensor(row[name]) for row in rows]
+        tokens = [row["input_ids"].shape[1] for row in rows]
+        if all(part.ndim == 2 and part.shape[1] == length for part, length in zip(parts, tokens, strict=True)):
+            fill = pad_token_id if name == "input_ids" else 0
+            longest = max(tokens)
+            parts = [torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts]
+        else:
+            shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
+            parts = [_pad_to(part, shape) for part in parts]
+        batch[name] = torch.cat(parts)
+    return batch
+
+
+def _pad_to(part: torch.Tensor, shape: Sequence[int]) -> torch.Tensor:
+    room: list[int] = []
+    for have, want in zip(part.shape[1:], shape, strict=True):
+        room = [0, want - have, *room]
+    return torch.nn.functional.pad(part, room)

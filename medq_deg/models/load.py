@@ -1,0 +1,73 @@
+"""From the name that a user gives to a model: the demo, a plugin, a published model, an endpoint or transformers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final, cast
+
+from medq_deg.errors import MedqDegError
+from medq_deg.models.base import Model
+
+GROUP: Final = "medq_deg.models"
+"""Entry point group of third parties' models, see `docs/models.md`."""
+
+
+def load_model(
+    name: str,
+    *,
+    transformers: Mapping[str, Any],
+    endpoint: str | None = None,
+    server: Mapping[str, Any] | None = None,
+    max_new_tokens: int = 32,
+) -> Model:
+    """Return the model of a name.
+
+    Parameters
+    ----------
+    name : str
+        With `endpoint`, the name by which the server knows the model. Else, in this order: "demo"; the name of an entry
+        point of the group ``medq_deg.models``, with what follows a colon given to it; a published model; a folder or
+        Hub id for transformers.
+    transformers, server : mapping
+        Options of `TransformersModel` and `EndpointModel`.
+    endpoint : str, optional
+        Address of an OpenAI-compatible server.
+    max_new_tokens : int
+        Longest answer in tokens; plugins have settings of their own.
+
+    Raises
+    ------
+    MedqDegError
+        If there is no such model, or what it needs is not installed.
+    """
+    from medq_deg.models.published import find_published, resolve_published
+
+    published = find_published(name)
+    if endpoint is not None:
+        from medq_deg.models.endpoint import EndpointModel
+
+        served = (published.api_name or name) if published else name
+        return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **(server or {}))
+    plugin, _, argument = name.partition(":")
+    if plugin in (found := plugins()):
+        return cast("Model", found[plugin].load()(argument))
+    if published:
+        name = resolve_published(name)
+    try:
+        from medq_deg.models.transformers_model import TransformersModel
+    except ModuleNotFoundError as error:
+        raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    if name == "demo":
+        from medq_deg.demo.model import demo_model
+
+        name = str(demo_model())
+    return TransformersModel(name, max_new_tokens=max_new_tokens, **transformers)
+
+
+def plugins() -> dict[str, EntryPoint]:
+    """Return the installed third-party models by name."""
+    return {point.name: point for point in entry_points(group=GROUP)}

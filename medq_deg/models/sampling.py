@@ -1,0 +1,168 @@
+"""T sampled answers per prompt with one vision pass and one prefill, decoded as a tree.
+
+Votes of a row share its prompt, and most share their first tokens too. The prompt is run once; then each step runs only
+the distinct prefixes of the votes that are not finished, and each vote draws from the distribution of its prefix. That
+is sampling T times independently: each row draws from a generator of its own, in the order in which
+``generate(num_return_sequences=T)`` draws, so with one seed both give the same tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import torch
+from transformers import GenerationConfig
+
+SAMPLING: Final = {
+    "do_sample": True,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "repetition_penalty": 1.0,
+}
+"""The model's own distribution. All explicit: transformers cuts to 50 tokens by default, checkpoints set their own."""
+
+_PER_TOKEN: Final = ("attention_mask", "position_ids", "token_type_ids", "mm_token_type_ids")
+_BATCH: Final = -2
+"""Axis of the rows in all of them: (B, L), or (4, B, L) for positions with the axes of a picture."""
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The sampled answers of a batch of B rows.
+
+    Attributes
+    ----------
+    tokens : list of B lists of T lists of int
+        New tokens of each vote, an end token included.
+    first : torch.Tensor
+        (B, V) float32: probabilities of the first new token.
+    """
+
+    tokens: list[list[list[int]]]
+    first: torch.Tensor
+
+
+def sampling_config(own: GenerationConfig, max_new_tokens: int, pad_token_id: int | None) -> GenerationConfig:
+    """Return the settings of the votes; of the checkpoint's own only the special tokens are kept."""
+    return GenerationConfig(
+        **SAMPLING,
+        max_new_tokens=max_new_tokens,
+        eos_token_id=own.eos_token_id,
+        bos_token_id=own.bos_token_id,
+        pad_token_id=own.pad_token_id if own.pad_token_id is not None else pad_token_id,
+    )
+
+
+@torch.inference_mode()
+def sample_votes(model: Any, inputs: Mapping[str, Any], seeds: Sequence[int], trials: int) -> Votes:
+    """Sample `trials` answers to each row of a left-padded batch.
+
+    Parameters
+    ----------
+    model : transformers generation model
+        Its generation config says how to sample and for how long.
+    inputs : mapping
+        What its processor made, on its device; B rows.
+    seeds : sequence of B int
+        Seed of each row's draws.
+    trials : int
+        T.
+    """
+    settings = model.generation_config
+    ends = settings.eos_token_id
+    ends = {ends} if isinstance(ends, int) else set(ends or ())
+    tokens: list[list[int]] = [[] for _ in range(len(seeds) * trials)]
+    first: list[torch.Tensor] = []
+
+    def decode(model: Any, input_ids: torch.Tensor, logits_processor: Any, **kwargs: Any) -> torch.Tensor:
+        for name in ("stopping_criteria", "generation_config", "synced_gpus", "streamer"):
+            kwargs.pop(name, None)
+        generators = [torch.Generator(input_ids.device).manual_seed(seed) for seed in seeds]
+        prefix = [vote // trials for vote in range(len(tokens))]
+        live = list(range(len(tokens)))
+        step = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
+        while True:
+            output = model(**step, return_dict=True)
+            logits = output.logits[:, -1].to(dtype=torch.float32, device=input_ids.device)
+            shares = logits_processor(input_ids, logits).softmax(-1)
+            if not first:
+                first.append(shares)
+            drawn = _draw(shares, prefix, live, generators, trials)
+            for vote, token in drawn.items():
+                tokens[vote].append(token)
+            live = [v for v in live if tokens[v][-1] not in ends and len(tokens[v]) < settings.max_new_tokens]
+            if not live:
+                return input_ids
+            # One branch for each prefix and token that a vote goes on with.
+            branches = list(dict.fromkeys((prefix[vote], tokens[vote][-1]) for vote in live))
+            place = {branch: index for index, branch in enumerate(branches)}
+            for vote in live:
+                prefix[vote] = place[prefix[vote], tokens[vote][-1]]
+            parents, last = torch.tensor(branches, device=input_ids.device).T
+            kwargs = model._update_model_kwargs_for_generation(output, kwargs)
+            del output, logits, shares
+            kwargs = _select(kwargs, parents, len(input_ids))
+            input_ids = torch.cat([input_ids[parents], last[:, None]], dim=-1)
+            step = model.prepare_inputs_for_generation(input_ids, next_sequence_length=1, **kwargs)
+
+    model.generate(**inputs, custom_generate=decode)
+    rows = range(0, len(tokens), trials)
+    return Votes([tokens[row : row + trials] for row in rows], first[0])
+
+
+def _draw(
+    shares: torch.Tensor, prefix: Sequence[int], live: Sequence[int], generators: Sequence[torch.Generator], trials: int
+) -> dict[int, int]:
+    """Return the next token of each live vote; finished votes of the same row draw too, and are thrown away."""
+    living = set(live)
+    rows = list(dict.fromkeys(vote // trials for vote in live))
+    votes = [range(row * trials, (row + 1) * trials) for row in rows]
+    picked = [
+        torch.multinomial(shares[[prefix[v] if v in living else 0 for v in of_row]], 1, generator=generators[row])
+        for row, of_row in zip(rows, votes, strict=True)
+    ]
+    drawn = zip((vote for of_row in votes for vote in of_row), torch.cat(picked).flatten().tolist(), strict=True)
+    return {vote: token for vote, token in drawn if vote in living}
+
+
+def _select(kwargs: dict[str, Any], parents: torch.Tensor, rows: int) -> dict[str, Any]:
+    """Return what the model keeps between steps, for the branches of these parents in place of the parents."""
+    if len(parents) == rows and torch.equal(parents, torch.arange(rows, device=parents.device)):
+        return kwargs
+    kwargs["past_key_values"].reorder_cache(parents)
+    for name in _PER_TOKEN:
+        part = kwargs.get(name)
+        if part is not None and part.shape[_BATCH] == rows:
+            kwargs[name] = part.index_select(_BATCH, parents)
+    return kwargs
+
+
+@torch.inference_mode()
+def repeat_votes(model: Any, inputs: Mapping[str, Any], seed: int, trials: int) -> list[list[int]]:
+    """Sample `trials` answers to one row by ``generate(num_return_sequences=trials)``, for any model that generates."""
+    # generate() draws from torch's global generators: seed them for this row, then give the caller's state back.
+    devices = [inputs["input_ids"].device] if inputs["input_ids"].is_cuda else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        output = model.generate(**inputs, num_return_sequences=trials)
+    ends = model.generation_config.eos_token_id
+    ends = {ends} if isinstance(ends, int) else set(ends or ())
+    new: list[list[int]] = output[:, inputs["input_ids"].shape[1] :].tolist()
+    return [_until_end(tokens, ends) for tokens in new]
+
+
+def _until_end(tokens: list[int], ends: set[int]) -> list[int]:
+    return next((tokens[: place + 1] for place, token in enumerate(tokens) if token in ends), tokens)
+
+
+def letter_tokens(tokenizer: Any, letters: Sequence[str]) -> dict[str, list[int]]:
+    """Return for each letter the tokens that are nothing but it, with or without the space of a word's start."""
+    found: dict[str, list[int]] = {letter: [] for letter in letters}
+    for piece, index in tokenizer.get_vocab().items():
+        letter = piece.lstrip("\u0120\u2581 ")  # byte-level and sentencepiece marks of a word's start
+        if letter in found:
+            found[letter].append(index)
+    return found
