@@ -1,0 +1,121 @@
+"""Processors: what turns a conversation with a picture into a model's inputs, with or without torchvision.
+
+transformers loads most vision-language processors only together with their video part, which needs torchvision. Nothing
+here shows a video to a model, so where torchvision is missing that part is left out. What a processor returns is the
+business of `medq_deg.models.transformers_model`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from math import sqrt
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+try:
+    import torchvision  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
+except ImportError:
+    pass
+except (RuntimeError, OSError):
+    # Built for another torch: transformers would find it installed and fail to import. As good as missing.
+    sys.modules["torchvision"] = None  # type: ignore[assignment]
+
+from PIL import Image
+from transformers import AutoConfig, AutoProcessor, ProcessorMixin
+from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
+from transformers.utils import is_torchvision_available
+
+from medq_deg.errors import MedqDegError
+
+
+def load_processor(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
+    """Load the processor of a vision-language model.
+
+    Parameters
+    ----------
+    name : str
+        A local folder or a Hub id.
+    revision : str, optional
+        Branch, tag or commit on the Hub.
+    trust_remote_code : bool
+        Run a processor that comes as code with the checkpoint.
+
+    Returns
+    -------
+    transformers.ProcessorMixin
+        The checkpoint's processor; without torchvision, its image processor is the one of the "Pil" backend and its
+        video part is missing.
+
+    Raises
+    ------
+    MedqDegError
+        If there is no processor, it cannot be loaded, or it has no chat template.
+    """
+    options = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
+    try:
+        native = None if trust_remote_code or is_torchvision_available() else _image_only_class(name, options)
+        processor = (native or AutoProcessor).from_pretrained(name, **options)
+    except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise MedqDegError(f"model {name!r} has no processor that can be loaded: {reason}") from error
+    if not isinstance(processor, ProcessorMixin):
+        raise MedqDegError(f"model {name!r} has no processor for pictures, only a {type(processor).__name__}")
+    if not getattr(processor, "chat_template", None):
+        raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it picture and question")
+    return processor
+
+
+def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
+    """Return the picture scaled down to at most `max_pixels`, with its aspect ratio; never up.
+
+    The picture itself is scaled, for every model family alike, before any processor sees it: the families' own settings
+    mean a number of pixels, a longest edge or a number of tiles, and a picture below the limit must not change at all.
+    """
+    width, height = image.size
+    if width * height <= max_pixels:
+        return image
+    scale = sqrt(max_pixels / (width * height))
+    width, height = (max(1, min(int(side * scale), max_pixels)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def _image_only_class(name: str, options: dict[str, Any]) -> Any:
+    """Return the native processor's class without its video part; None where AutoProcessor loads it as it is."""
+    files, _ = ProcessorMixin.get_processor_dict(name, **options)
+    class_name = files.get("processor_class")
+    if class_name is None:
+        class_name = PROCESSOR_MAPPING_NAMES.get(AutoConfig.from_pretrained(name, **options).model_type)
+    if class_name == "PixtralProcessor":
+        return _pixtral_module().PixtralProcessor
+    native = processor_class_from_name(class_name) if class_name else None
+    if native is None or "video_processor" not in native.get_attributes():
+        return None
+
+    class ImageOnly(native):  # type: ignore[misc, valid-type]
+        # SmolVLM hands on these two, pictures or not.
+        video_processor = SimpleNamespace(num_frames=None, fps=None)
+
+        @classmethod
+        def get_attributes(cls) -> list[str]:
+            return [attribute for attribute in super().get_attributes() if attribute != "video_processor"]
+
+        @classmethod
+        def from_args_and_dict(cls, args: Any, processor_dict: dict[str, Any], **kwargs: Any) -> Any:
+            return super().from_args_and_dict(args, processor_dict, video_processor=None, **kwargs)
+
+    # transformers compares and prints the name.
+    ImageOnly.__name__ = ImageOnly.__qualname__ = native.__name__
+    return ImageOnly
+
+
+def _pixtral_module() -> ModuleType:
+    """Import Mistral 3's processor, whose module asks torchvision's half for one function that the Pil half has too."""
+    package = "transformers.models.pixtral"
+    sys.modules[f"{package}.image_processing_pixtral"] = importlib.import_module(
+        f"{package}.image_processing_pil_pixtral"
+    )
+    try:
+        return importlib.import_module(f"{package}.processing_pixtral")
+    finally:
+        del sys.modules[f"{package}.image_processing_pixtral"]
