@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -15,6 +15,10 @@ from medq_deg import __version__
 from medq_deg.console import bar, console, errors, run_progress, say, stages
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
+
+if TYPE_CHECKING:
+    from medq_deg.evaluation.run import RunSummary
+    from medq_deg.models.base import Model
 
 app = typer.Typer(
     name="medq-deg",

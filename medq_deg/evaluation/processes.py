@@ -62,7 +62,7 @@ class LaunchedProcesses:
     def __init__(self) -> None:
         from accelerate import PartialState
         from accelerate.utils import broadcast_object_list
-        from torch.distributed import TCPStore
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         state = PartialState()
         self.rank, self.count = state.process_index, state.num_processes

@@ -140,27 +140,26 @@ def evaluate(
         if processes.rank == 0:
             folder.start(settings, _environment(processes.count), columns, shared=shard is not None)
             answers = folder.read_answers()
-            for index in part:
-                if (record := answers.get(columns[index]["id"])) is not None:
-                    tally.add(index, record)
             todo = [index for index in part if columns[index]["id"] not in answers]
-        before, failed, answered = tally.done, 0, 0
+            for index in sorted({*part}.difference(todo)):
+                tally.add(index, answers[columns[index]["id"]])
+        before = tally.done
         work = WorkList(rows, [row["id"] for row in columns], processes.share(todo), seed)
-        with (
-            folder.open_answers(_file_name(name, processes)) as writer,
-            stop_on_signal(work, lambda: progress(tally.progress(stopping=True))),
-        ):
+
+        def tell_stop() -> None:
+            progress(tally.progress(stopping=True))
+
+        with folder.open_answers(_file_name(name, processes)) as writer, stop_on_signal(work, tell_stop):
             progress(tally.progress())
             for index, record in _ask(model, work, columns, trials, parser):
                 writer.append(record)
                 tally.add(index, record)
-                failed += record["status"] != "ok"
-                answered += record["status"] == "ok"
-                progress(tally.progress(done=before + processes.add_done(1) if processes.count > 1 else None))
+                everywhere = processes.add_done(record["status"] == "ok")
+                progress(tally.progress(before + everywhere))
         processes.finish()
         if processes.rank == 0 and shard is None:
             folder.tidy()
-    return RunSummary(len(part), before, answered, failed, work.stopped)
+    return RunSummary(len(part), before, tally.done - before, tally.failed, work.stopped)
 
 
 def try_rows(

@@ -222,8 +222,8 @@ class AnswerWriter:
         except OSError as error:
             self._file.truncate(start)
             raise MedqDegError(
-                f"{self._path}: cannot be written ({error.strerror}); the answers before are kept, and the same command "
-                "continues the run"
+                f"{self._path}: cannot be written ({error.strerror}); the answers before are kept, and the same "
+                "command continues the run"
             ) from error
 
     def __enter__(self) -> AnswerWriter:

@@ -109,7 +109,7 @@ class RowsAhead:
         loader = DataLoader(
             self._rows,
             batch_size=None,
-            sampler=_Claims(self._queries),  # type: ignore[arg-type]  # read lazily, its length is never asked for
+            sampler=_Claims(self._queries),  # read lazily, its length is never asked for
             num_workers=self._workers,
             collate_fn=_as_is,
             prefetch_factor=_AHEAD if self._workers else None,
@@ -126,7 +126,7 @@ class _Claims:
         return self._queries.claim()
 
 
-def _as_is(row: Prepared) -> Prepared:
+def _as_is(row: Any) -> Any:
     return row
 
 

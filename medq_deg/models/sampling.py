@@ -57,23 +57,25 @@ def sampling_config(own: GenerationConfig, max_new_tokens: int, pad_token_id: in
 
 
 @torch.inference_mode()
-def sample_votes(model: Any, inputs: Mapping[str, Any], seeds: Sequence[int], trials: int) -> Votes:
+def sample_votes(
+    model: Any, inputs: Mapping[str, Any], settings: GenerationConfig, seeds: Sequence[int], trials: int
+) -> Votes:
     """Sample `trials` answers to each row of a left-padded batch.
 
     Parameters
     ----------
     model : transformers generation model
-        Its generation config says how to sample and for how long.
+        In evaluation mode.
     inputs : mapping
         What its processor made, on its device; B rows.
+    settings : GenerationConfig
+        See `sampling_config`.
     seeds : sequence of B int
         Seed of each row's draws.
     trials : int
         T.
     """
-    settings = model.generation_config
-    ends = settings.eos_token_id
-    ends = {ends} if isinstance(ends, int) else set(ends or ())
+    ends = _ends(settings)
     tokens: list[list[int]] = [[] for _ in range(len(seeds) * trials)]
     first: list[torch.Tensor] = []
 
@@ -108,7 +110,7 @@ def sample_votes(model: Any, inputs: Mapping[str, Any], seeds: Sequence[int], tr
             input_ids = torch.cat([input_ids[parents], last[:, None]], dim=-1)
             step = model.prepare_inputs_for_generation(input_ids, next_sequence_length=1, **kwargs)
 
-    model.generate(**inputs, custom_generate=decode)
+    model.generate(**inputs, generation_config=settings, custom_generate=decode)
     rows = range(0, len(tokens), trials)
     return Votes([tokens[row : row + trials] for row in rows], first[0])
 
@@ -141,21 +143,23 @@ def _select(kwargs: dict[str, Any], parents: torch.Tensor, rows: int) -> dict[st
 
 
 @torch.inference_mode()
-def repeat_votes(model: Any, inputs: Mapping[str, Any], seed: int, trials: int) -> list[list[int]]:
+def repeat_votes(
+    model: Any, inputs: Mapping[str, Any], settings: GenerationConfig, seed: int, trials: int
+) -> list[list[int]]:
     """Sample `trials` answers to one row by ``generate(num_return_sequences=trials)``, for any model that generates."""
     # generate() draws from torch's global generators: seed them for this row, then give the caller's state back.
     devices = [inputs["input_ids"].device] if inputs["input_ids"].is_cuda else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)
-        output = model.generate(**inputs, num_return_sequences=trials)
-    ends = model.generation_config.eos_token_id
-    ends = {ends} if isinstance(ends, int) else set(ends or ())
+        output = model.generate(**inputs, generation_config=settings, num_return_sequences=trials)
     new: list[list[int]] = output[:, inputs["input_ids"].shape[1] :].tolist()
-    return [_until_end(tokens, ends) for tokens in new]
+    ends = _ends(settings)
+    return [next((v[: i + 1] for i, token in enumerate(v) if token in ends), v) for v in new]
 
 
-def _until_end(tokens: list[int], ends: set[int]) -> list[int]:
-    return next((tokens[: place + 1] for place, token in enumerate(tokens) if token in ends), tokens)
+def _ends(settings: GenerationConfig) -> set[int]:
+    ends = settings.eos_token_id
+    return {ends} if isinstance(ends, int) else set(ends or ())
 
 
 def letter_tokens(tokenizer: Any, letters: Sequence[str]) -> dict[str, list[int]]:

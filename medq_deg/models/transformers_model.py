@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import torch
+from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText
 
@@ -48,7 +48,7 @@ class TransformersModel:
     dtype : str
         Name of a torch dtype, or "auto" for the checkpoint's.
     device : str
-        torch device; "auto" takes this process's GPU if there is one.
+        torch device; "auto" takes this process's accelerator if there is one.
     device_map : str, optional
         As in transformers, to spread one model over several devices.
     attn_implementation : str, optional
@@ -57,6 +57,8 @@ class TransformersModel:
         Commit, tag or branch of a Hub id.
     trust_remote_code : bool
         Run code that comes with the checkpoint.
+    loaded : (model, processor), optional
+        A model in memory, such as one in training, and its processor. Nothing is loaded then, and `name` only names it.
 
     Raises
     ------
@@ -84,30 +86,24 @@ class TransformersModel:
         attn_implementation: str | None = None,
         revision: str | None = None,
         trust_remote_code: bool = False,
+        loaded: tuple[Any, Any] | None = None,
     ) -> None:
         _check(votes, dtype, max_new_tokens=max_new_tokens, batch_size=batch_size, max_pixels=max_pixels)
         if trust_remote_code:
             warnings.warn(f"code that comes with {name!r} will be run on this machine", stacklevel=2)
         self.name, self.votes, self.batch_size, self.max_pixels = name, votes, batch_size, max_pixels
         self.waited = 0.0
-        loading = {"revision": revision, "trust_remote_code": trust_remote_code}
-        self.processor = load_processor(name, **loading)
-        self.processor.tokenizer.padding_side = "left"
-        try:
-            model = AutoModelForImageTextToText.from_pretrained(
-                name, dtype=dtype, device_map=device_map, attn_implementation=attn_implementation, **loading
-            )
-        except (OSError, ValueError, ImportError, SafetensorError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
-        self.model = (model if device_map else model.to(_device(device))).eval()
+        if loaded is None:
+            options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
+            model, self.processor = _load(name, revision, trust_remote_code, options)
+            self.model = (model if device_map else model.to(_device(device))).eval()
+        else:
+            self.model, self.processor = loaded
         self.workers = workers if workers is not None else (4 if self.model.device.type == "cuda" else 0)
-        self.model.generation_config = sampling_config(
-            self.model.generation_config,
-            1 if votes == "exact" else max_new_tokens,
-            self.processor.tokenizer.pad_token_id,
-        )
-        self._letters = letter_tokens(self.processor.tokenizer, LETTERS)
+        tokenizer = self.processor.tokenizer
+        longest = 1 if votes == "exact" else max_new_tokens
+        self.settings = sampling_config(self.model.generation_config, longest, tokenizer.pad_token_id)
+        self._letters = letter_tokens(tokenizer, LETTERS)
 
     def describe(self) -> dict[str, Any]:
         """Return name, architecture, revision, dtype and the settings that change answers."""
@@ -120,7 +116,7 @@ class TransformersModel:
             "dtype": str(self.model.dtype).removeprefix("torch."),
             "attention": config._attn_implementation,
             "votes": self.votes,
-            "generation": {**SAMPLING, "max_new_tokens": self.model.generation_config.max_new_tokens},
+            "generation": {**SAMPLING, "max_new_tokens": self.settings.max_new_tokens},
             **({"max_pixels": self.max_pixels} if self.max_pixels else {}),
             # What the checkpoint's own config says of itself, such as that it is a demo model.
             **({"note": config.medq_deg_note} if getattr(config, "medq_deg_note", None) else {}),
@@ -128,13 +124,14 @@ class TransformersModel:
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
         """Yield `trials` answers to each query, sampled from the seed of its own row."""
-        ahead = RowsAhead(queries, self._prepare, self.workers)
+        ahead = RowsAhead(queries, self.inputs, self.workers)
         for rows in ahead.batches(lambda: self.batch_size):
             self.waited = ahead.waited
             yield from (Reply(row.id, error=row.error) for row in rows if row.error is not None)
             yield from self._answer([row for row in rows if row.error is None], trials)
 
-    def _prepare(self, query: Query) -> Mapping[str, Any]:
+    def inputs(self, query: Query) -> Mapping[str, Any]:
+        """Return what the processor makes of a query, as a batch of one."""
         image = query.image.convert("RGB")
         if self.max_pixels is not None:
             image = limit_pixels(image, self.max_pixels)
@@ -153,7 +150,7 @@ class TransformersModel:
         if not rows:
             return
         try:
-            replies = self._ask(rows, trials)
+            replies = self.ask(rows, trials)
         except torch.OutOfMemoryError as error:
             if len(rows) == 1:
                 replies = [Reply(rows[0].id, error=f"one row alone does not fit into memory: {error}")]
@@ -168,18 +165,20 @@ class TransformersModel:
                 yield from self._answer(rows[start : start + self.batch_size], trials)
         yield from replies
 
-    def _ask(self, rows: Sequence[Prepared], trials: int) -> list[Reply]:
+    def ask(self, rows: Sequence[Prepared], trials: int) -> list[Reply]:
+        """Return the replies of one batch."""
         if self.votes == "repeat":
-            sampled = [repeat_votes(self.model, self._inputs([row]), row.seed, trials) for row in rows]
+            sampled = [repeat_votes(self.model, self.batch([row]), self.settings, row.seed, trials) for row in rows]
             return [self._reply(row, tokens, None) for row, tokens in zip(rows, sampled, strict=True)]
-        votes = sample_votes(self.model, self._inputs(rows), [row.seed for row in rows], trials)
+        votes = sample_votes(self.model, self.batch(rows), self.settings, [row.seed for row in rows], trials)
         return [
             self._reply(row, tokens, first.cpu())
             for row, tokens, first in zip(rows, votes.tokens, votes.first, strict=True)
         ]
 
-    def _inputs(self, rows: Sequence[Prepared]) -> dict[str, torch.Tensor]:
-        pad = self.model.generation_config.pad_token_id
+    def batch(self, rows: Sequence[Prepared]) -> dict[str, torch.Tensor]:
+        """Return the inputs of a batch, on the model's device and in its dtype."""
+        pad = self.settings.pad_token_id
         batch = collate([row.inputs for row in rows], 0 if pad is None else pad)
         kind = self.model.dtype
         return {
@@ -194,6 +193,18 @@ class TransformersModel:
         return Reply(row.id, tuple(texts), shares, usage=usage)
 
 
+def _load(name: str, revision: str | None, trust_remote_code: bool, options: Mapping[str, Any]) -> tuple[Any, Any]:
+    processor = load_processor(name, revision=revision, trust_remote_code=trust_remote_code)
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(
+            name, revision=revision or "main", trust_remote_code=trust_remote_code, **options
+        )
+    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
+    return model, processor
+
+
 def _check(votes: str, dtype: str, **counts: int | None) -> None:
     if votes not in VOTES:
         raise MedqDegError(f"unknown way to get votes {votes!r}; allowed: {', '.join(VOTES)}")
@@ -204,11 +215,9 @@ def _check(votes: str, dtype: str, **counts: int | None) -> None:
             raise MedqDegError(f"{name} must be 1 or more, got {count}")
 
 
-def _device(name: str) -> str:
-    """Return a torch device; under a launcher each process takes the GPU of its local rank."""
-    if name != "auto":
-        return name
-    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if torch.cuda.is_available() else "cpu"
+def _device(name: str) -> torch.device:
+    """Return a torch device; "auto" is the accelerator that is this process's under a launcher."""
+    return PartialState().device if name == "auto" else torch.device(name)
 
 
 def _content_hash(folder: Path) -> str | None:

@@ -124,11 +124,20 @@ QWEN_TOKENS = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_p
 QWEN_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
-def _qwen(architecture: str, patch: int, image_processor: str, vision: JSON, text: JSON, *, pixels: bool) -> Checkpoint:
+def _qwen(
+    architecture: str,
+    patch: int,
+    image_processor: str,
+    vision: JSON,
+    text: JSON,
+    *,
+    pixels: bool,
+    most_pixels: int = 64 * 14**2,
+) -> Checkpoint:
     """Build a Qwen-VL; `pixels` as min_pixels and max_pixels, the older checkpoints' way to say it."""
     vocabulary = Vocabulary(QWEN_TOKENS)
     generation = architecture.removesuffix("Moe")
-    limits = [4 * patch**2, 64 * patch**2]
+    limits = [4 * patch**2, most_pixels]
     size = dict(zip(("min_pixels", "max_pixels") if pixels else ("shortest_edge", "longest_edge"), limits, strict=True))
     picture = {
         "patch_size": patch,
@@ -162,9 +171,11 @@ def qwen2_vl() -> Checkpoint:
     return _qwen("Qwen2VL", 14, "Qwen2VLImageProcessor", vision, {}, pixels=True)
 
 
-def qwen2_5_vl() -> Checkpoint:
-    vision = {**DEEP_VISION, "window_size": 56, "fullatt_block_indexes": [1]}
-    return _qwen("Qwen2_5_VL", 14, "Qwen2VLImageProcessor", vision, {}, pixels=True)
+def qwen2_5_vl(vision: JSON | None = None, text: JSON | None = None, most_pixels: int = 64 * 14**2) -> Checkpoint:
+    """Build a Qwen2.5-VL; benchmarks give other sizes."""
+    vision = {**DEEP_VISION, "window_size": 56, "fullatt_block_indexes": [1], **(vision or {})}
+    text = text or {}
+    return _qwen("Qwen2_5_VL", 14, "Qwen2VLImageProcessor", vision, text, pixels=True, most_pixels=most_pixels)
 
 
 QWEN3_VISION = {**DEEP_VISION, "num_position_embeddings": 64, "deepstack_visual_indexes": [0, 1]}
@@ -445,7 +456,12 @@ def save(name: str, folder: Path) -> Path:
         torch.manual_seed(0)
         checkpoint = FAMILIES[name]()
     checkpoint.model.save_pretrained(folder)
+    save_processor(checkpoint, folder)
+    return folder
+
+
+def save_processor(checkpoint: Checkpoint, folder: Path) -> None:
+    """Write everything but the weights and their configuration."""
     checkpoint.tokenizer.save_pretrained(folder)
     for file, content in checkpoint.files.items():
         (folder / file).write_text(json.dumps(content, indent=2), encoding="utf-8")
-    return folder
