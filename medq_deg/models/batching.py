@@ -6,7 +6,6 @@ result is the same, to the value, as giving the processor the whole batch (teste
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +71,7 @@ class RowsAhead:
     queries : Queries
         What is to be asked.
     prepare : callable
-        From a query to the inputs of a batch of one; runs in the workers.
+        From a query to the inputs of a batch of one; runs in the workers, so it must be picklable.
     workers : int
         Processes; 0 prepares in this one.
 
@@ -104,8 +103,6 @@ class RowsAhead:
             yield batch
 
     def _read(self) -> Iterator[Prepared]:
-        # The tokenizer's threads do not survive a fork; its library warns unless this is set.
-        os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
         loader = DataLoader(
             self._rows,
             batch_size=None,
@@ -114,6 +111,8 @@ class RowsAhead:
             collate_fn=_as_is,
             prefetch_factor=_AHEAD if self._workers else None,
             worker_init_fn=_quiet,
+            # A fork would inherit locks of threads that it does not inherit: OpenCV's pool waits for ever.
+            multiprocessing_context="spawn" if self._workers else None,
         )
         yield from loader
 

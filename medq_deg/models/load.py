@@ -55,17 +55,23 @@ def load_model(
     if published:
         name = resolve_published(name)
     try:
+        import torch
+
         from medq_deg.models.transformers_model import TransformersModel
     except ModuleNotFoundError as error:
         raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
     from transformers.utils import logging
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     if name == "demo":
         from medq_deg.demo.model import demo_model
 
         name = str(demo_model())
-    return TransformersModel(name, max_new_tokens=max_new_tokens, **transformers)
+    options = {**transformers, "max_new_tokens": max_new_tokens}
+    if options.get("workers") is None:
+        options["workers"] = 4 if torch.cuda.is_available() else 0
+    return TransformersModel(name, **options)
 
 
 def plugins() -> dict[str, EntryPoint]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,8 +42,8 @@ class TransformersModel:
         Longest answer in tokens; 1 with exact votes.
     batch_size : int
         Most rows in a batch; halved for good when memory runs out.
-    workers : int, optional
-        Processes that read, degrade and process pictures ahead; by default 4 beside a GPU, else none.
+    workers : int
+        Processes that read, degrade and process pictures ahead; 0 does it in between, which suits a CPU.
     max_pixels : int, optional
         Larger pictures are scaled down to this many pixels first.
     dtype : str
@@ -78,7 +79,7 @@ class TransformersModel:
         votes: str = "sampled",
         max_new_tokens: int = 32,
         batch_size: int = 8,
-        workers: int | None = None,
+        workers: int = 0,
         max_pixels: int | None = None,
         dtype: str = "auto",
         device: str = "auto",
@@ -88,19 +89,24 @@ class TransformersModel:
         trust_remote_code: bool = False,
         loaded: tuple[Any, Any] | None = None,
     ) -> None:
-        _check(votes, dtype, max_new_tokens=max_new_tokens, batch_size=batch_size, max_pixels=max_pixels)
+        _check(votes, dtype, workers, max_new_tokens=max_new_tokens, batch_size=batch_size, max_pixels=max_pixels)
         if trust_remote_code:
             warnings.warn(f"code that comes with {name!r} will be run on this machine", stacklevel=2)
-        self.name, self.votes, self.batch_size, self.max_pixels = name, votes, batch_size, max_pixels
+        self.name, self.votes, self.batch_size, self.workers = name, votes, batch_size, workers
+        self.max_pixels = max_pixels
         self.waited = 0.0
         if loaded is None:
+            source = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
             options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
-            model, self.processor = _load(name, revision, trust_remote_code, options)
+            processor = load_processor(name, **source)
+            model = _load(name, {**source, **options})
             self.model = (model if device_map else model.to(_device(device))).eval()
+            self.inputs = Preparation(processor, max_pixels, partial(load_processor, name, **source))
         else:
-            self.model, self.processor = loaded
-        self.workers = workers if workers is not None else (4 if self.model.device.type == "cuda" else 0)
-        tokenizer = self.processor.tokenizer
+            self.model, processor = loaded
+            self.inputs = Preparation(processor, max_pixels)
+        tokenizer = processor.tokenizer
+        self._decode = processor.batch_decode
         longest = 1 if votes == "exact" else max_new_tokens
         self.settings = sampling_config(self.model.generation_config, longest, tokenizer.pad_token_id)
         self._letters = letter_tokens(tokenizer, LETTERS)
@@ -129,21 +135,6 @@ class TransformersModel:
             self.waited = ahead.waited
             yield from (Reply(row.id, error=row.error) for row in rows if row.error is not None)
             yield from self._answer([row for row in rows if row.error is None], trials)
-
-    def inputs(self, query: Query) -> Mapping[str, Any]:
-        """Return what the processor makes of a query, as a batch of one."""
-        image = query.image.convert("RGB")
-        if self.max_pixels is not None:
-            image = limit_pixels(image, self.max_pixels)
-        content = [{"type": "image", "image": image}, {"type": "text", "text": query.prompt}]
-        inputs: Mapping[str, Any] = self.processor.apply_chat_template(
-            [{"role": "user", "content": content}],
-            add_generation_prompt=True,
-            tokenize=True,
-            return_dict=True,
-            return_tensors="pt",
-        )
-        return inputs
 
     def _answer(self, rows: Sequence[Prepared], trials: int) -> Iterator[Reply]:
         """Answer a batch; where memory runs out, answer its halves, and keep to the smaller size from then on."""
@@ -189,23 +180,61 @@ class TransformersModel:
         letters = {letter: self._letters[letter] for letter in LETTERS[: row.letters]}
         shares = None if first is None else {letter: float(first[ids].sum()) for letter, ids in letters.items()}
         usage = {"prompt_tokens": row.length, "completion_tokens": sum(map(len, tokens))}
-        texts = self.processor.batch_decode(tokens, skip_special_tokens=True)
+        texts = self._decode(tokens, skip_special_tokens=True)
         return Reply(row.id, tuple(texts), shares, usage=usage)
 
 
-def _load(name: str, revision: str | None, trust_remote_code: bool, options: Mapping[str, Any]) -> tuple[Any, Any]:
-    processor = load_processor(name, revision=revision, trust_remote_code=trust_remote_code)
-    try:
-        model = AutoModelForImageTextToText.from_pretrained(
-            name, revision=revision or "main", trust_remote_code=trust_remote_code, **options
+class Preparation:
+    """From a query to what a processor makes of it, as a batch of one.
+
+    Parameters
+    ----------
+    processor : transformers.ProcessorMixin
+        With a chat template.
+    max_pixels : int, optional
+        See `TransformersModel`.
+    reload : callable, optional
+        Loads the processor in a worker process; without it, the processor itself is pickled.
+    """
+
+    def __init__(self, processor: Any, max_pixels: int | None, reload: Callable[[], Any] | None = None) -> None:
+        self._processor, self._max_pixels, self._reload = processor, max_pixels, reload
+
+    def __call__(self, query: Query) -> Mapping[str, Any]:
+        """Return the inputs of a query."""
+        image = query.image.convert("RGB")
+        if self._max_pixels is not None:
+            image = limit_pixels(image, self._max_pixels)
+        content = [{"type": "image", "image": image}, {"type": "text", "text": query.prompt}]
+        inputs: Mapping[str, Any] = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=True,
+            return_tensors="pt",
         )
+        return inputs
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_processor": None if self._reload else self._processor}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if self._reload is not None:
+            self._processor = self._reload()
+
+
+def _load(name: str, options: Mapping[str, Any]) -> Any:
+    try:
+        return AutoModelForImageTextToText.from_pretrained(name, **options)
     except (OSError, ValueError, ImportError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
-    return model, processor
 
 
-def _check(votes: str, dtype: str, **counts: int | None) -> None:
+def _check(votes: str, dtype: str, workers: int, **counts: int | None) -> None:
+    if workers < 0:
+        raise MedqDegError(f"workers must be 0 or more, got {workers}")
     if votes not in VOTES:
         raise MedqDegError(f"unknown way to get votes {votes!r}; allowed: {', '.join(VOTES)}")
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
