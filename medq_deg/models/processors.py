@@ -1,8 +1,7 @@
 """Processors: what turns a conversation with a picture into a model's inputs, with or without torchvision.
 
 transformers loads most vision-language processors only together with their video part, which needs torchvision. Nothing
-here shows a video to a model, so where torchvision is missing that part is left out. What is done with the inputs is
-the business of `medq_deg.models.transformers_model`.
+here shows a video to a model, so where torchvision is missing that part is left out.
 """
 
 from __future__ import annotations
@@ -86,8 +85,7 @@ def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
 def _class_without_torchvision(name: str, options: dict[str, Any]) -> Any:
     """Return a processor class that needs no torchvision, or None where AutoProcessor finds one itself."""
     files, _ = ProcessorMixin.get_processor_dict(name, **options)
-    class_name = files.get("processor_class")
-    if class_name is None:
+    if (class_name := files.get("processor_class")) is None:
         class_name = PROCESSOR_MAPPING_NAMES.get(AutoConfig.from_pretrained(name, **options).model_type)
     if class_name == "PixtralProcessor":
         return _pixtral_processor()
