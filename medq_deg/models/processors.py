@@ -1,30 +1,32 @@
 """Processors: what turns a conversation with a picture into a model's inputs, with or without torchvision.
 
 transformers loads most vision-language processors only together with their video part, which needs torchvision. Nothing
-here shows a video to a model, so where torchvision is missing that part is left out. What a processor returns is the
-business of `medq_deg.models.transformers_model`.
+here shows a video to a model, so where torchvision is missing that part is left out.
 """
 
 from __future__ import annotations
 
-import importlib
+import re
 import sys
+from importlib import import_module
 from math import sqrt
-from types import ModuleType, SimpleNamespace
+from types import SimpleNamespace
 from typing import Any
+
+from PIL import Image
+from transformers.utils import is_torchvision_available
 
 try:
     import torchvision  # type: ignore[import-not-found, unused-ignore]  # noqa: F401
 except ImportError:
     pass
 except (RuntimeError, OSError):
-    # Built for another torch: transformers would find it installed and fail to import. As good as missing.
+    # Built for another torch: transformers would see it installed and fail to import. It counts as missing.
     sys.modules["torchvision"] = None  # type: ignore[assignment]
+    is_torchvision_available.cache_clear()
 
-from PIL import Image
 from transformers import AutoConfig, AutoProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
-from transformers.utils import is_torchvision_available
 
 from medq_deg.errors import MedqDegError
 
@@ -44,8 +46,7 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
     Returns
     -------
     transformers.ProcessorMixin
-        The checkpoint's processor; without torchvision, its image processor is the one of the "Pil" backend and its
-        video part is missing.
+        The checkpoint's; without torchvision it has no video part, and its picture part is the "Pil" one.
 
     Raises
     ------
@@ -54,11 +55,12 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
     """
     options = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
     try:
-        native = None if trust_remote_code or is_torchvision_available() else _image_only_class(name, options)
+        native = None if is_torchvision_available() else _class_without_torchvision(name, options)
         processor = (native or AutoProcessor).from_pretrained(name, **options)
-    except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise MedqDegError(f"model {name!r} has no processor that can be loaded: {reason}") from error
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, ImportError) as error:
+        # The first sentence says what is wrong, the others advise.
+        reason = re.split(r"(?<=[.!?])\s|\n", str(error).strip())[0] or type(error).__name__
+        raise MedqDegError(f"the processor of model {name!r} cannot be loaded: {reason}") from error
     if not isinstance(processor, ProcessorMixin):
         raise MedqDegError(f"model {name!r} has no processor for pictures, only a {type(processor).__name__}")
     if not getattr(processor, "chat_template", None):
@@ -67,10 +69,10 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
 
 
 def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
-    """Return the picture scaled down to at most `max_pixels`, with its aspect ratio; never up.
+    """Return the picture scaled down to at most `max_pixels`, its aspect ratio kept; never scaled up.
 
-    The picture itself is scaled, for every model family alike, before any processor sees it: the families' own settings
-    mean a number of pixels, a longest edge or a number of tiles, and a picture below the limit must not change at all.
+    The picture is scaled before any processor sees it, for every model family alike: the families' own settings mean a
+    number of pixels, a longest edge or a number of tiles, and some would change pictures below the limit too.
     """
     width, height = image.size
     if width * height <= max_pixels:
@@ -80,20 +82,19 @@ def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
-def _image_only_class(name: str, options: dict[str, Any]) -> Any:
-    """Return the native processor's class without its video part; None where AutoProcessor loads it as it is."""
+def _class_without_torchvision(name: str, options: dict[str, Any]) -> Any:
+    """Return a processor class that needs no torchvision, or None where AutoProcessor finds one itself."""
     files, _ = ProcessorMixin.get_processor_dict(name, **options)
-    class_name = files.get("processor_class")
-    if class_name is None:
+    if (class_name := files.get("processor_class")) is None:
         class_name = PROCESSOR_MAPPING_NAMES.get(AutoConfig.from_pretrained(name, **options).model_type)
     if class_name == "PixtralProcessor":
-        return _pixtral_module().PixtralProcessor
+        return _pixtral_processor()
     native = processor_class_from_name(class_name) if class_name else None
     if native is None or "video_processor" not in native.get_attributes():
         return None
 
     class ImageOnly(native):  # type: ignore[misc, valid-type]
-        # SmolVLM hands on these two, pictures or not.
+        # SmolVLM hands on these two, videos or not.
         video_processor = SimpleNamespace(num_frames=None, fps=None)
 
         @classmethod
@@ -104,18 +105,15 @@ def _image_only_class(name: str, options: dict[str, Any]) -> Any:
         def from_args_and_dict(cls, args: Any, processor_dict: dict[str, Any], **kwargs: Any) -> Any:
             return super().from_args_and_dict(args, processor_dict, video_processor=None, **kwargs)
 
-    # transformers compares and prints the name.
-    ImageOnly.__name__ = ImageOnly.__qualname__ = native.__name__
+    ImageOnly.__name__ = native.__name__
     return ImageOnly
 
 
-def _pixtral_module() -> ModuleType:
-    """Import Mistral 3's processor, whose module asks torchvision's half for one function that the Pil half has too."""
-    package = "transformers.models.pixtral"
-    sys.modules[f"{package}.image_processing_pixtral"] = importlib.import_module(
-        f"{package}.image_processing_pil_pixtral"
-    )
+def _pixtral_processor() -> Any:
+    """Import Mistral 3's processor: its module takes from torchvision's half one function that the Pil half has too."""
+    half = "transformers.models.pixtral.image_processing_pixtral"
+    sys.modules[half] = import_module("transformers.models.pixtral.image_processing_pil_pixtral")
     try:
-        return importlib.import_module(f"{package}.processing_pixtral")
+        return import_module("transformers.models.pixtral.processing_pixtral").PixtralProcessor
     finally:
-        del sys.modules[f"{package}.image_processing_pixtral"]
+        del sys.modules[half]

@@ -105,6 +105,10 @@ def _checkpoint(
     with torch.no_grad():
         # Peaked enough that the answer depends on the picture, flat enough that ten samples differ.
         model.get_output_embeddings().weight.mul_(8)
+        for parameter in model.parameters():
+            # Gemma 3's projector starts at zero: blind until trained.
+            if parameter.ndim > 1 and not parameter.any():
+                parameter.normal_(std=0.02)
     # One end token in 280 would hardly ever be sampled: every tenth token ends the answer.
     model.generation_config = transformers.GenerationConfig(
         pad_token_id=vocabulary["<pad>"],
