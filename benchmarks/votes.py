@@ -162,7 +162,7 @@ def measure_path(model: TransformersModel, count: int, device: str) -> None:
     seconds = time.perf_counter() - start
     print(
         f"whole path: {answered} rows in {seconds:.1f} s, {answered / seconds:.1f} rows/s, batches of "
-        f"{model.batch_size}, {model.workers} workers; the model waited {100 * model.waited / seconds:.1f} % of the time"
+        f"{model.batch_size}, {model.workers} workers; the model waited {model.waited / seconds:.1%} of the time"
     )
     if device.startswith("cuda"):
         print(f"peak GPU memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB on {torch.cuda.get_device_name()}")

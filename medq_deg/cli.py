@@ -330,19 +330,23 @@ def evaluate(
     if dry_run or out is None:
         _dry_run(loaded, rows, dry_run, trials, seed, parser)
         return
-    with run_progress() as progress:
-        summary = run(
-            loaded,
-            rows,
-            out,
-            data_name=Path(data).name,
-            trials=trials,
-            seed=seed,
-            parser=parser,
-            shard=part,
-            processes=launched,
-            **({} if quiet else {"progress": progress}),
-        )
+    try:
+        with run_progress() as progress:
+            summary = run(
+                loaded,
+                rows,
+                out,
+                data_name=Path(data).name,
+                trials=trials,
+                seed=seed,
+                parser=parser,
+                shard=part,
+                processes=launched,
+                **({} if quiet else {"progress": progress}),
+            )
+    except KeyboardInterrupt:
+        say(f"stopped at once; the same command continues the run in {out}")
+        raise typer.Exit(130) from None
     if not quiet:
         _tell(summary, out, getattr(loaded, "spent", None))
     if summary.stopped:

@@ -111,6 +111,7 @@ class RowsAhead:
             collate_fn=_as_is,
             prefetch_factor=_AHEAD if self._workers else None,
             worker_init_fn=_quiet,
+            generator=torch.Generator(),  # or it draws from the caller's
             # A fork would inherit locks of threads that it does not inherit: OpenCV's pool waits for ever.
             multiprocessing_context="spawn" if self._workers else None,
         )

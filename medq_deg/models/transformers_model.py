@@ -96,7 +96,7 @@ class TransformersModel:
         self.max_pixels = max_pixels
         self.waited = 0.0
         if loaded is None:
-            source = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
+            source: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
             options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
             processor = load_processor(name, **source)
             model = _load(name, {**source, **options})
@@ -151,9 +151,10 @@ class TransformersModel:
             # Outside the except clause, whose traceback would keep the batch alive.
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
-            self.batch_size = min(self.batch_size, (len(rows) + 1) // 2)
-            for start in range(0, len(rows), self.batch_size):
-                yield from self._answer(rows[start : start + self.batch_size], trials)
+            half = (len(rows) + 1) // 2
+            self.batch_size = min(self.batch_size, half)
+            yield from self._answer(rows[:half], trials)
+            yield from self._answer(rows[half:], trials)
         yield from replies
 
     def ask(self, rows: Sequence[Prepared], trials: int) -> list[Reply]:
