@@ -155,3 +155,11 @@ def test_the_table_shows_every_model_and_marks_ids_that_are_not_sure() -> None:
     assert {len(row) for row in rows} == {len(COLUMNS)}
     assert [row[2].endswith("?") for row in rows] == [not model.sure for model in MODELS]
     assert ("GPT-5", "commercial", "gpt-5", "endpoint", "-", "70.27", "69.09", "64.30") in rows
+
+
+def test_the_page_about_them_has_their_counts_and_what_is_unsure() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "published_models.md").read_text(encoding="utf-8")
+    for run in RUNS:
+        assert f"| {run} | {len(running(run))} |" in page
+    for model in MODELS:
+        assert model.sure or model.name in page or model.name.replace("InternVL3-Instruct", "") in page
