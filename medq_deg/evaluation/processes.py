@@ -1,8 +1,7 @@
 """One process, or several that a launcher such as accelerate or torchrun started, sharing the rows of one run.
 
-The processes claim rows one by one from a counter in a key-value store that the first of them serves, so a slow one
-holds up nothing but the rows it has claimed. No collective operation is used: nothing waits with a timeout while others
-work.
+The processes claim rows one by one from a counter in the launcher's key-value store, so a slow one holds up nothing but
+the rows it has claimed. No collective operation is used: nothing waits with a timeout while others work.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 _PATIENCE = timedelta(days=30)
 
@@ -60,17 +59,10 @@ class LaunchedProcesses:
     """The processes that a launcher started, by the environment that it set."""
 
     def __init__(self) -> None:
-        from accelerate import PartialState
-        from accelerate.utils import broadcast_object_list
-        from torch.distributed import TCPStore  # type: ignore[attr-defined]
+        from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
 
-        state = PartialState()
-        self.rank, self.count = state.process_index, state.num_processes
-        host = os.environ["MASTER_ADDR"]
-        first = TCPStore(host, 0, is_master=True, wait_for_workers=False, timeout=_PATIENCE) if not self.rank else None
-        told: list[Any] = [first.port if first else None]
-        broadcast_object_list(told)
-        self._store = first or TCPStore(host, told[0], is_master=False, timeout=_PATIENCE)
+        store, self.rank, self.count = next(rendezvous("env://", timeout=_PATIENCE))
+        self._store = PrefixStore("medq-deg", store)
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return an iterator over indices that no other process gets; the others first wait for rank 0's list."""
@@ -87,7 +79,7 @@ class LaunchedProcesses:
         return int(self._store.add("done", rows))
 
     def finish(self) -> None:
-        """Tell rank 0, which serves the store and therefore leaves last."""
+        """Tell rank 0, which may serve the store and therefore leaves last."""
         self._store.set(f"finished-{self.rank}", "")
         if not self.rank:
             self._store.wait([f"finished-{rank}" for rank in range(self.count)], _PATIENCE)

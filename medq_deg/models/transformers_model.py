@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from accelerate import PartialState
 from safetensors import SafetensorError
 from transformers import AutoModelForImageTextToText
 
@@ -247,7 +247,10 @@ def _check(votes: str, dtype: str, workers: int, **counts: int | None) -> None:
 
 def _device(name: str) -> torch.device:
     """Return a torch device; "auto" is the accelerator that is this process's under a launcher."""
-    return PartialState().device if name == "auto" else torch.device(name)
+    if name != "auto":
+        return torch.device(name)
+    found = torch.accelerator.current_accelerator(check_available=True)
+    return torch.device("cpu") if found is None else torch.device(found.type, int(os.environ.get("LOCAL_RANK", "0")))
 
 
 def _content_hash(folder: Path) -> str | None:
