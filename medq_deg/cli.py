@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from medq_deg import __version__
 from medq_deg.console import bar, console, errors, run_progress, say, stages
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
-
-if TYPE_CHECKING:
-    from medq_deg.evaluation.run import RunSummary
-    from medq_deg.models.base import Model
 
 app = typer.Typer(
     name="medq-deg",
@@ -118,22 +113,18 @@ def degrade(
         raise typer.Exit(1)
 
 
-@app.command("list", epilog="Example: medq-deg list")
-def list_degradations() -> None:
-    """List the degradations: what they are, whom they suit, how strong they are."""
-    from medq_deg.degradations import DEGRADATIONS
-    from medq_deg.degradations.registry import describe
+@app.command("list", epilog="Example: medq-deg list models")
+def list_names(
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="degradations, or models: the published ones.")] = (
+        "degradations"
+    ),
+) -> None:
+    """List the degradations, whom they suit and how strong they are; or the published models and how to run them."""
+    from medq_deg import tables
 
-    table = Table(title=f"{len(DEGRADATIONS)} degradations", show_lines=True)
-    for heading in ("type", "category", "modalities", "L1", "L2", "what it is"):
-        table.add_column(heading, no_wrap=heading in ("type", "category"))
-    for entry in DEGRADATIONS.values():
-        levels = [describe(entry.parameters[severity]) for severity in (1, 2)]
-        table.add_row(entry.name, entry.category, ", ".join(entry.modalities), *levels, entry.summary)
-        for modality, own in entry.by_modality.items():
-            table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
-    # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.
-    Console(width=max(console.width, 150)).print(table)
+    if what not in ("degradations", "models"):
+        raise UnknownNameError("list", what, ("degradations", "models"))
+    tables.print_models() if what == "models" else tables.print_degradations()
 
 
 @app.command(epilog="Example: medq-deg gallery gallery/ --image scan.png --modality CT")
@@ -253,7 +244,9 @@ def evaluate(
     model: Annotated[
         str, typer.Option(help="Hub id, folder, published model, `demo`, plugin, or with --endpoint a served name.")
     ],
-    out: Annotated[Path | None, typer.Option(help="Folder of the run; the same folder continues it.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
+    ] = None,
     data: Annotated[str, typer.Option(help="`demo`, or a folder that `medq-deg build` wrote.")] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
@@ -290,18 +283,25 @@ def evaluate(
     extra_body: Annotated[
         str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
     ] = None,
+    key_variable: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=_SERVER)
+    ] = None,
     shard: Annotated[str | None, typer.Option(help="Part i/n of the rows.", rich_help_panel=_PARTS)] = None,
 ) -> None:
     """Let a model answer every question several times, and store what it said.
 
-    Ctrl-C finishes the rows that are being asked; the same command continues. Under `accelerate launch` the processes
-    share the rows. An endpoint's key is read from the environment: MEDQ_DEG_API_KEY, or OPENAI_API_KEY, or HF_TOKEN.
+    Ctrl-C finishes the rows that are being asked; the same command continues.
+
+    Several processes: accelerate launch scripts/evaluate.py, with the same options.
+
+    An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
     """
     from medq_deg.data.load import load_rows
     from medq_deg.evaluation.processes import processes
-    from medq_deg.evaluation.run import Shard
+    from medq_deg.evaluation.run import Shard, try_rows
     from medq_deg.evaluation.run import evaluate as run
     from medq_deg.models.load import load_model
+    from medq_deg.tables import print_dry_run, print_summary
 
     if out is None and not dry_run:
         raise MedqDegError("--out is needed: the folder of the run")
@@ -324,11 +324,17 @@ def evaluate(
                 "trust_remote_code": trust_remote_code,
             },
             endpoint=endpoint,
-            server={"concurrency": concurrency, "timeout": timeout, "price": price, "extra_body": extra_body},
+            server={
+                "concurrency": concurrency,
+                "timeout": timeout,
+                "prices": _prices(price),
+                "extra_body": _fields(extra_body),
+                "key_variable": key_variable,
+            },
             max_new_tokens=max_new_tokens,
         )
     if dry_run or out is None:
-        _dry_run(loaded, rows, dry_run, trials, seed, parser)
+        print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser))
         return
     try:
         with run_progress() as progress:
@@ -348,40 +354,33 @@ def evaluate(
         say(f"stopped at once; the same command continues the run in {out}")
         raise typer.Exit(130) from None
     if not quiet:
-        _tell(summary, out, getattr(loaded, "spent", None))
+        print_summary(summary, out, loaded)
     if summary.stopped:
         raise typer.Exit(130)
     if summary.failed:
         raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
 
 
-def _tell(summary: RunSummary, out: Path, spent: str | None) -> None:
-    console.print(
-        f"{summary.rows} rows: {summary.before} answered before, {summary.answered} now, {summary.failed} failed; "
-        f"run in {out}",
-        highlight=False,
-        soft_wrap=True,
-    )
-    if spent:
-        console.print(spent, highlight=False, soft_wrap=True)
-    if summary.stopped:
-        say(f"stopped; the same command continues the run in {out}")
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        paid, got = map(float, text.split(","))
+    except ValueError:
+        raise MedqDegError(
+            f"--price must be INPUT,OUTPUT in USD per million tokens, such as 0.15,0.6, got {text!r}"
+        ) from None
+    return paid, got
 
 
-def _dry_run(model: Model, rows: Any, count: int, trials: int, seed: int, parser: str) -> None:
-    """Ask evenly spread rows, and print prompts, answers and how they were parsed."""
-    from medq_deg.evaluation.run import try_rows
-
-    for query, record in try_rows(model, rows, count, trials=trials, seed=seed, parser=parser):
-        console.rule(query.id, align="left")
-        console.print(query.prompt, markup=False, highlight=False)
-        console.print(f"[{query.image.width} x {query.image.height} px, {query.image.mode}]", markup=False)
-        if record["error"]:
-            console.print(f"failed: {record['error']}", markup=False, highlight=False)
-        for text, vote in zip(record["texts"], record["votes"], strict=False):
-            console.print(f"  {vote or 'unparsable':>10}  {text!r}", markup=False, highlight=False, soft_wrap=True)
-        for letter, share in (record["probabilities"] or {}).items():
-            console.print(f"  first token is {letter}: {share:.3f}", markup=False, highlight=False)
+def _fields(text: str | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(text or "{}")
+    except ValueError as error:
+        raise MedqDegError(f"--extra-body must be a JSON object: {error}") from None
+    if not isinstance(fields, dict):
+        raise MedqDegError(f"--extra-body must be a JSON object, got {text}")
+    return fields
 
 
 @app.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
@@ -406,9 +405,10 @@ def score(
 ) -> None:
     """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
     from medq_deg.evaluation.score import score_run
+    from medq_deg.tables import print_scores
 
     result = score_run(run, coverage=coverage)
-    _print_scores(result)
+    print_scores(result)
     console.print(f"written to {run / 'metrics.json'}", highlight=False, soft_wrap=True)
 
 
@@ -422,33 +422,3 @@ def demo(
     console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
     evaluate(model="demo", out=out, data="demo")
     score(out, coverage=1.0)
-
-
-def _print_scores(result: dict[str, Any]) -> None:
-    from medq_deg.evaluation.score import HEADLINE
-
-    table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {result['trials']} votes per row")
-    table.caption = "mean, and 95 % interval by bootstrap over questions"
-    table.add_column("severity")
-    table.add_column("rows", justify="right")
-    for key in HEADLINE:
-        table.add_column(key.replace("_", " "), justify="right")
-    for name, figures in result["by_severity"].items():
-        table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
-    Console(width=max(console.width, 110)).print(table)
-    if effect := result.get("dunning_kruger"):
-        console.print(
-            f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "
-            f"judged by the agreement shift, with its noise, it is {effect['agreement_shift']['verdict']}.",
-            soft_wrap=True,
-            highlight=False,
-        )
-    if note := result["model"].get("note"):
-        console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
-
-
-def _with_interval(figures: dict[str, Any], key: str) -> str:
-    value, interval = figures[key], figures.get(f"{key}_ci")
-    if value is None:
-        return "-"
-    return f"{value:.3f}" + (f"\n{interval[0]:.3f} to {interval[1]:.3f}" if interval else "")

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from medq_deg.errors import MedqDegError
 from medq_deg.models.base import Model
+from medq_deg.models.published import find_published, resolve_published
 
 GROUP: Final = "medq_deg.models"
 """Entry point group of third parties' models, see `docs/models.md`."""
@@ -41,19 +42,16 @@ def load_model(
     MedqDegError
         If there is no such model, or what it needs is not installed.
     """
-    from medq_deg.models.published import find_published, resolve_published
-
-    published = find_published(name)
     if endpoint is not None:
         from medq_deg.models.endpoint import EndpointModel
 
-        served = (published.api_name or name) if published else name
+        published = find_published(name)
+        served = published.api_name if published and published.api_name else name
         return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **(server or {}))
     plugin, _, argument = name.partition(":")
     if plugin in (found := plugins()):
         return cast("Model", found[plugin].load()(argument))
-    if published:
-        name = resolve_published(name)
+    name = name if name == "demo" else resolve_published(name)
     try:
         import torch
 

@@ -1,0 +1,109 @@
+"""Results as the command line prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from medq_deg.console import console, say
+from medq_deg.degradations import DEGRADATIONS
+from medq_deg.degradations.registry import describe
+from medq_deg.evaluation.run import RunSummary
+from medq_deg.evaluation.score import HEADLINE
+from medq_deg.models import published
+from medq_deg.models.base import Model, Query
+
+
+def print_degradations() -> None:
+    """Print the degradations: what they are, whom they suit, how strong they are."""
+    table = Table(title=f"{len(DEGRADATIONS)} degradations", show_lines=True)
+    for heading in ("type", "category", "modalities", "L1", "L2", "what it is"):
+        table.add_column(heading, no_wrap=heading in ("type", "category"))
+    for entry in DEGRADATIONS.values():
+        levels = [describe(entry.parameters[severity]) for severity in (1, 2)]
+        table.add_row(entry.name, entry.category, ", ".join(entry.modalities), *levels, entry.summary)
+        for modality, own in entry.by_modality.items():
+            table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
+    # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.
+    Console(width=max(console.width, 150)).print(table)
+
+
+def print_models() -> None:
+    """Print the published models and how to run them."""
+    table = Table(title="published models")
+    table.caption = (
+        "accuracy in percent at L0, L1, L2 (arXiv 2603.07769); GiB: weights in 16 bit; ? after an id: see "
+        "docs/published_models.md"
+    )
+    for heading in published.COLUMNS:
+        table.add_column(heading, justify="right" if heading in published.COLUMNS[-4:] else "left", no_wrap=True)
+    for row in published.table_rows():
+        table.add_row(*map(Text, row))
+    Console(width=max(console.width, 145)).print(table)
+
+
+def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
+    """Print what a start of a run did, and what an endpoint charged for it."""
+    console.print(
+        f"{summary.rows} rows: {summary.before} answered before, {summary.answered} now, {summary.failed} failed; "
+        f"run in {out}",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if usage := getattr(model, "usage", None):
+        cost = getattr(model, "cost", None)
+        told = "" if cost is None else f", at least {cost:.2f} USD"
+        counts = (
+            f"{usage['requests']} requests, {usage['prompt_tokens']} prompt and {usage['completion_tokens']} new tokens"
+        )
+        console.print(counts + told, highlight=False, soft_wrap=True)
+    if summary.stopped:
+        say(f"stopped; the same command continues the run in {out}")
+
+
+def print_dry_run(asked: Iterable[tuple[Query, Mapping[str, Any]]]) -> None:
+    """Print prompt, answers and how they were parsed, row by row."""
+    for query, record in asked:
+        console.rule(query.id, align="left")
+        console.print(query.prompt, markup=False, highlight=False)
+        console.print(f"[{query.image.width} x {query.image.height} px, {query.image.mode}]", markup=False)
+        if record["error"]:
+            console.print(f"failed: {record['error']}", markup=False, highlight=False)
+        for text, vote in zip(record["texts"], record["votes"], strict=False):
+            console.print(f"  {vote or 'unparsable':>10}  {text!r}", markup=False, highlight=False, soft_wrap=True)
+        for letter, share in (record["probabilities"] or {}).items():
+            console.print(f"  first token is {letter}: {share:.3f}", markup=False, highlight=False)
+
+
+def print_scores(result: Mapping[str, Any]) -> None:
+    """Print the headline of a run at each severity, with intervals."""
+    table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {result['trials']} votes per row")
+    table.caption = "mean, and 95 % interval by bootstrap over questions"
+    table.add_column("severity")
+    table.add_column("rows", justify="right")
+    for key in HEADLINE:
+        table.add_column(key.replace("_", " "), justify="right")
+    for name, figures in result["by_severity"].items():
+        table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
+    Console(width=max(console.width, 110)).print(table)
+    if effect := result.get("dunning_kruger"):
+        console.print(
+            f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "
+            f"judged by the agreement shift, with its noise, it is {effect['agreement_shift']['verdict']}.",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if note := result["model"].get("note"):
+        console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
+
+
+def _with_interval(figures: Mapping[str, Any], key: str) -> str:
+    value, interval = figures[key], figures.get(f"{key}_ci")
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f"\n{interval[0]:.3f} to {interval[1]:.3f}" if interval else "")
