@@ -55,7 +55,7 @@ _MARKUP = re.compile(r"(?<![^\W_])[*_`$]+|[*_`$]+(?![^\W_])|^(?:#+|[-•>])\s+",
 
 _NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|no|without|wrong|incorrect|false|unlikely|least|worst|cannot|unsure|except|doubt"
-    r"|exclud\w*|eliminat\w*|rul(?:e|ed|ing)\s+out|nicht|kein\w*|falsch\w*|pas|faux|fausse|non|não|nie|не\w*)\b"
+    r"|exclud\w*|eliminat\w*|rul(?:es?|ed|ing)\s+out|nicht|kein\w*|falsch\w*|pas|faux|fausse|non|não|nie|не\w*)\b"
     r"|n't\b|不|错|誤",
     re.IGNORECASE,
 )
@@ -71,6 +71,14 @@ _RETRACTION = re.compile(
     r"(?:^|[.!?\n]\s*)no\b|\b(?:wait|actually|correction|scratch\s+that|mistake|reconsider\w*|second\s+thoughts?|wrong"
     r"|on\s+reflection|incorrect|sorry|cannot|unable|unsure)\b|can't|n't\s+sure|\b(?:not|n't)\s+(?:the\s+)?(?:correct"
     r"|right|sure|certain|answer)|(?:answer|option|choice|it)\s+(?:is\s+not|isn't)\b",
+    re.IGNORECASE,
+)
+
+# A sentence with one of these may reject less than it seems to: "not MRI but CT", "cannot be excluded".
+_WAVERS = re.compile(
+    r"\b(?:but|however|although|though|yet|cannot|could|might|may|possibl\w*|sure|certain\w*|doubt|wait|actually|sorry"
+    r"|mistake\w*|correction|reconsider\w*|reflection|unless|if|either|also|rather|instead|only|unlikely|wrong\s+about"
+    r"|answer|before|initially|not\s+(?:un\w+|in\w+|wrong|excluded|ruled))\b|can't|^\W*no\b",
     re.IGNORECASE,
 )
 
@@ -200,14 +208,14 @@ def _parse_strict(text: str, options: Sequence[str]) -> str | None:
         claims += [] if final else [letter for letter in ends if letter not in (None, _UNCLEAR)]
         after = [rest for _, _, rest in marked] + [plain[end:] for _, end, _ in statements[-1:]]
         letter = _single([*claims, *described])
-        return letter if letter and all(_harmless(rest, letter, options) for rest in after) else None
+        return letter if letter and all(_explains(rest, letter, options) for rest in after) else None
     if len(lines) == 1:
         return _single([letter for letter in (ends[0] or _described(lines[0], options),) if letter])
     letter = _single([letter for line in lines if (letter := _claim(line, options))])
     if letter is None or not any(ends) or {*described} - {letter}:
         return None
     if ends[0]:
-        return letter if _harmless("\n".join(lines[1:]), letter, options) else None
+        return letter if _explains("\n".join(lines[1:]), letter, options) else None
     # "These are wrong:" or "Such as" goes on in the last line; "I am not sure." does not.
     lead = lines[-2]
     ends_before = lead[-1] in ".!?。" or _HEADING.fullmatch(lead)
@@ -355,6 +363,18 @@ def _harmless(text: str, letter: str, options: Sequence[str]) -> bool:
             if of != letter:
                 return False
             left = left.replace(f" {option} ", " | ")
+    return True
+
+
+def _explains(text: str, letter: str, options: Sequence[str]) -> bool:
+    """Return whether each sentence after an answer is harmless, or flatly rejects other options and no more."""
+    for sentence in re.split(r"[\n;]", _SENTENCE_END.sub("\n", text)):
+        if _harmless(sentence, letter, options):
+            continue
+        own = f" {_fold(_without_article(options[LETTERS.index(letter)]))} " in f" {_fold(sentence)} "
+        named = {(match["letter"] or match["named"]).upper() for match in _MENTION.finditer(sentence)}
+        if own or letter in named or not _NEGATION.search(sentence) or _WAVERS.search(sentence):
+            return False
     return True
 
 

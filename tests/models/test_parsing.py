@@ -292,3 +292,24 @@ def test_an_unknown_parser_is_refused_by_name() -> None:
 def test_a_number_of_options_outside_2_to_26_is_refused(options: list[str]) -> None:
     with pytest.raises(MedqDegError, match=r"must have 2 to 26 options"):
         parse_answer("A", options)
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("D. CT\n\nThe bones are bright. It is not an MRI, as fat would be bright.", "D"),
+        ("D. CT\nOption A is incorrect because fat would be bright.\nOption B is wrong: no projection.", "D"),
+        ("D. CT\nThis isn't MRI or PET; the ribs are bright.", "D"),
+        ("Answer: D\nExplanation: the bright bone rules out MRI.", "D"),
+        ("B. X-ray\nThis is not an X-ray but a CT.", None),
+        ("D. CT\nHowever, MRI cannot be excluded.", None),
+        ("D. CT\nMRI is not excluded.", None),
+        ("D. CT\nMRI could also be right.", None),
+        ("D. CT\nIt is not CT, MRI it is.", None),
+        ("A. MRI\nNot MRI. CT.", None),
+        ("A. MRI\nThe right answer is not A.", None),
+        ("The answer is D. MRI is more likely.", None),
+    ],
+)
+def test_an_explanation_may_reject_other_options_flatly(text: str, letter: str | None) -> None:
+    assert parse_answer(text, ["MRI", "X-ray", "PET", "CT"]) == letter
