@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 import httpx2
-from huggingface_hub import get_token
+from huggingface_hub import get_token, is_offline_mode
 
 from medq_deg.errors import MedqDegError
 
@@ -34,7 +34,7 @@ def chat_url(url: str) -> str:
     ------
     MedqDegError
         If it is no http(s) URL, or carries anything that may be a secret: a user, a password, or a query other than
-        ``api-version``.
+        ``api-version``. If it is the Hub's and HF_HUB_OFFLINE is set.
     """
     try:
         parts = urlsplit(url.strip())
@@ -43,6 +43,8 @@ def chat_url(url: str) -> str:
         host = None
     if not host or parts.scheme not in {"http", "https"}:
         raise MedqDegError("the endpoint is not an http or https URL such as http://localhost:8000/v1")
+    if _is_hub(host) and is_offline_mode():
+        raise MedqDegError(f"the endpoint at {host} is the Hub's, and HF_HUB_OFFLINE forbids to reach the Hub")
     query = parse_qsl(parts.query, keep_blank_values=True)
     if "@" in parts.netloc or parts.fragment or any(name != "api-version" for name, _ in query):
         raise MedqDegError(
@@ -65,9 +67,11 @@ def variable_of(url: str, variable: str | None) -> str:
         return KEY_VARIABLE
     if host.endswith(".openai.com"):
         return "OPENAI_API_KEY"
-    if host == "huggingface.co" or host.endswith((".huggingface.co", ".huggingface.cloud")):
-        return "HF_TOKEN"
-    return KEY_VARIABLE
+    return "HF_TOKEN" if _is_hub(host) else KEY_VARIABLE
+
+
+def _is_hub(host: str) -> bool:
+    return host == "huggingface.co" or host.endswith((".huggingface.co", ".huggingface.cloud"))
 
 
 def find_key(url: str, variable: str | None) -> str | None:

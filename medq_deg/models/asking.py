@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx2
 from huggingface_hub import AsyncInferenceClient
 
 from medq_deg.errors import MedqDegError
@@ -137,6 +138,17 @@ class Memory:
                 self.honours_n = False
 
 
+class _Client(AsyncInferenceClient):
+    """A client whose connections are not the Hub's: they work with HF_HUB_OFFLINE set, and are kept, however many."""
+
+    async def _get_async_client(self) -> httpx2.AsyncClient:
+        if self._async_client is None:
+            limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+            session = httpx2.AsyncClient(timeout=None, follow_redirects=True, limits=limits)
+            self._async_client = await self.exit_stack.enter_async_context(session)
+        return self._async_client
+
+
 class Asker:
     """Obtains the votes of rows from a server.
 
@@ -157,7 +169,7 @@ class Asker:
         self.slots = asyncio.Semaphore(server.concurrency)
         # Without this header, the client would send the user's Hub token to any server.
         headers: Any = {"authorization": None if server.key is None else f"Bearer {server.key}"}
-        self.client = AsyncInferenceClient(base_url=server.url, headers=headers)
+        self.client = _Client(base_url=server.url, headers=headers)
 
     async def close(self) -> None:
         """Cancel what is in flight and close the connections."""

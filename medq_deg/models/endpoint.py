@@ -12,7 +12,7 @@ import math
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,9 +25,6 @@ from medq_deg.models.asking import MALFORMED, Asker, Memory, Row, Server
 from medq_deg.models.base import Queries, Reply
 from medq_deg.models.chat import check_extra_body
 from medq_deg.models.retry import Retries
-
-MOST_REQUESTS = 100
-"""Connections that the HTTP client keeps open at most."""
 
 _RETRIES = Retries()
 _WATCHED_ROWS = 20
@@ -50,7 +47,7 @@ class EndpointModel:
     model : str
         Name by which the server knows the model; "auto" takes the one model that the server lists.
     concurrency : int
-        Requests in flight at once, 1 to 100. A request that waits for its next try counts.
+        Requests in flight at once, 1 or more. A request that waits for its next try counts.
     timeout : float
         Seconds that a request may take in all, more than 0.
     max_new_tokens : int
@@ -71,7 +68,8 @@ class EndpointModel:
     Raises
     ------
     MedqDegError
-        If an argument is out of range, the URL may hold a secret, or the key or the model cannot be had.
+        If an argument is out of range, the URL may hold a secret, the key or the model cannot be had, or the endpoint
+        is the Hub's and HF_HUB_OFFLINE is set.
     """
 
     def __init__(
@@ -88,8 +86,8 @@ class EndpointModel:
         extra_body: Mapping[str, Any] | None = None,
         key_variable: str | None = None,
     ) -> None:
-        if not 1 <= concurrency <= MOST_REQUESTS:
-            raise MedqDegError(f"concurrency must be 1 to {MOST_REQUESTS}, got {concurrency}")
+        if concurrency < 1:
+            raise MedqDegError(f"concurrency must be 1 or more, got {concurrency}")
         if not 0 < timeout < math.inf:
             raise MedqDegError(f"timeout must be more than 0 seconds, got {timeout}")
         if max_new_tokens < 1:
@@ -179,10 +177,16 @@ class EndpointModel:
             finally:
                 asyncio.run_coroutine_threadsafe(asker.close(), loop).result()
 
-    def _has_room(self, rows: Iterable[Row]) -> bool:
-        """Whether another row would find a free slot; the first is asked alone, to see what the server can do."""
-        room = self.server.concurrency if self._memory.served else 1
-        return sum(row.outstanding for row in rows) < room
+    def _has_room(self, rows: Collection[Row]) -> bool:
+        """Whether another row would find a free slot.
+
+        The first row is asked alone, to see what the server can do. A caller that is slower than the server holds it
+        up, so that few replies wait to be stored.
+        """
+        if not self._memory.served:
+            return not rows
+        most = self.server.concurrency
+        return len(rows) < 2 * most and sum(row.outstanding for row in rows) < most
 
 
 class _Breaker:
