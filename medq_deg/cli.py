@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -34,6 +35,7 @@ Seed = Annotated[int, typer.Option(help="Seed, 0 or more: the same seed gives th
 
 def main() -> None:
     """Run the command line; what the user did wrong is one line and exit code 2."""
+    warnings.showwarning = lambda message, *where: say(f"warning: {' '.join(str(message).split())}")
     try:
         sys.exit(app(standalone_mode=False))
     except MedqDegError as error:
@@ -277,6 +279,7 @@ def evaluate(
     ] = None,
     concurrency: Annotated[int, typer.Option(help="Requests at a time.", rich_help_panel=_SERVER)] = 8,
     timeout: Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_SERVER)] = 120.0,
+    retries: Annotated[int, typer.Option(help="Tries after a failed one.", rich_help_panel=_SERVER)] = 6,
     price: Annotated[
         str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT.", rich_help_panel=_SERVER)
     ] = None,
@@ -327,6 +330,7 @@ def evaluate(
             server={
                 "concurrency": concurrency,
                 "timeout": timeout,
+                "retries": retries,
                 "prices": _prices(price),
                 "extra_body": _fields(extra_body),
                 "key_variable": key_variable,

@@ -14,7 +14,7 @@ from typing import Any
 import httpx2
 from huggingface_hub import AsyncInferenceClient
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, RowError
 from medq_deg.models.address import without_key
 from medq_deg.models.base import Queries
 from medq_deg.models.chat import messages, texts_of, usage_of
@@ -187,7 +187,11 @@ class Asker:
         MedqDegError
             If the server cannot be used at all, see `_check_usable`.
         """
-        conversation, seed, content = await asyncio.to_thread(self._read, row)
+        try:
+            conversation, seed, content = await asyncio.to_thread(self._read, row)
+        except RowError as error:
+            row.id, row.failure = error.row_id, Failure(str(error), again=False)
+            return
         row.votes |= self.memory.partial.pop(content, {})
         while (missing := row.missing()) and row.failure is None:
             together = self.memory.honours_n is not False

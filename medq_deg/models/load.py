@@ -31,7 +31,7 @@ def load_model(
         point of the group ``medq_deg.models``, with what follows a colon given to it; a published model; a folder or
         Hub id for transformers.
     transformers, server : mapping
-        Options of `TransformersModel` and `EndpointModel`.
+        Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number.
     endpoint : str, optional
         Address of an OpenAI-compatible server.
     max_new_tokens : int
@@ -44,10 +44,14 @@ def load_model(
     """
     if endpoint is not None:
         from medq_deg.models.endpoint import EndpointModel
+        from medq_deg.models.retry import Retries
 
         published = find_published(name)
         served = published.api_name if published and published.api_name else name
-        return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **(server or {}))
+        options = {**(server or {})}
+        if "retries" in options:
+            options["retries"] = Retries(count=options["retries"])
+        return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **options)
     plugin, _, argument = name.partition(":")
     if plugin in (found := plugins()):
         return cast("Model", found[plugin].load()(argument))

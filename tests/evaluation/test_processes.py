@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import read_lines
 from tests.evaluation.conftest import ROOT
 from tests.evaluation.slow import Slow
+from tests.models.faulty_server import FaultyServer, seeded, serving
 
 ROWS = 417
 Environment = Callable[..., dict[str, str]]
@@ -93,7 +95,7 @@ def test_ctrl_c_finishes_the_row_in_flight_and_says_how_to_continue(environment:
         assert "finishing the rows that are being asked; once more stops at once" in told
         assert f"stopped; the same command continues the run in {out}" in told
         now = lines(out / "answers.jsonl")
-        assert before + 2 < now <= before + 5
+        assert before + 2 <= now <= before + 5
         assert f"417 rows: {before} answered before, {now - before} now, 0 failed" in printed
 
 
@@ -136,7 +138,7 @@ def test_processes_under_torchrun_share_the_rows_and_a_slow_one_holds_up_nobody(
     time.sleep(3)  # the launcher is dead; the processes it started end when they next ask it for a row
     fast, slow = (lines(out / f"answers-rank{rank}.jsonl") for rank in (0, 1))
     assert 100 <= fast < ROWS
-    assert 0 < slow < fast / 3
+    assert 0 < slow < fast / 2
     # Another number of processes goes on, and leaves one file.
     process = torchrun(3)
     told, _ = process.communicate(timeout=120)
@@ -240,3 +242,23 @@ def test_a_changed_dataset_is_refused_and_named(environment: Environment, tmp_pa
     done = subprocess.run(command(out), env=environment(), capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"data.fingerprint was '{'0' * 64}', is" in done.stderr
+
+
+def test_an_endpoint_that_fails_often_loses_no_row(environment: Environment, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    faults = seeded(0.3, ("429", "500", "cut", "no json", "empty", "fewer"), seed=1)
+    with serving(FaultyServer(faults)) as server:
+        arguments = ["--endpoint", server.url, "--trials", "3", "--retries", "20", "--concurrency", "16"]
+        done = subprocess.run(
+            command(out, *arguments, "--price", "1,2", model="tiny"),
+            env=environment(MEDQ_DEG_API_KEY="sk-very-secret-0123456789"),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    assert "417 rows: 0 answered before, 417 now, 0 failed" in done.stdout
+    assert re.search(r"\d+ requests, \d+ prompt and \d+ new tokens, at least \d+\.\d\d USD", done.stdout)
+    assert all(len(votes) == 3 for votes in answers(out).values())
+    kept = "".join(path.read_text() for path in out.iterdir()) + done.stdout + done.stderr
+    assert "sk-very-secret" not in kept

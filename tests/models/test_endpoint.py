@@ -21,7 +21,7 @@ from huggingface_hub import constants
 from PIL import Image
 
 from medq_deg.demo import FOLDER
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, RowError
 from medq_deg.models.base import Query, Reply
 from medq_deg.models.endpoint import EndpointModel, SamplingWarning
 from medq_deg.models.parsing import parse_answer
@@ -369,16 +369,19 @@ def test_closing_the_generator_cancels_what_is_in_flight_and_leaves_no_thread() 
     assert not [thread for thread in threading.enumerate() if thread.name == "medq-deg-endpoint"]
 
 
-def test_a_row_that_cannot_be_read_stops_the_run() -> None:
+def test_a_row_that_cannot_be_read_fails_alone() -> None:
     class Unreadable(Rows):
         def __getitem__(self, index: int) -> Query:
-            raise MedqDegError("row0: the picture is broken")
+            if index in (0, 3):
+                raise RowError(f"row{index}", "the picture is broken")
+            return super().__getitem__(index)
 
-    with (
-        serving(FaultyServer()) as server,
-        pytest.raises(MedqDegError, match="the picture is broken"),
-    ):
-        list(model(server).answer(Unreadable(5), 4))
+    with serving(FaultyServer()) as server:
+        replies = {reply.id: reply for reply in model(server).answer(Unreadable(5), 4)}
+    assert replies.pop("row0").error == "row 'row0' cannot be read: the picture is broken"
+    assert replies.pop("row3").error == "row 'row3' cannot be read: the picture is broken"
+    assert all(reply.error is None for reply in replies.values())
+    assert len(replies) == 3
 
 
 def test_it_works_beside_a_loop_of_the_caller_such_as_a_notebook_has() -> None:
