@@ -82,7 +82,8 @@ def print_dry_run(asked: Iterable[tuple[Query, Mapping[str, Any]]]) -> None:
 
 def print_scores(result: Mapping[str, Any]) -> None:
     """Print the headline of a run at each severity, with intervals."""
-    table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {result['trials']} votes per row")
+    votes = f"{result['trials']} votes per row" if result["source"] == "votes" else "exact probabilities"
+    table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {votes}")
     table.caption = "mean, and 95 % interval by bootstrap over questions"
     table.add_column("severity")
     table.add_column("rows", justify="right")
