@@ -100,7 +100,7 @@ class TransformersModel:
             options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
             processor = load_processor(name, **source)
             model = _load(name, {**source, **options})
-            self.model = (model if device_map else model.to(_device(device))).eval()
+            self.model = model if device_map else model.to(_device(device))
             self.inputs = Preparation(processor, max_pixels, partial(load_processor, name, **source))
         else:
             self.model, processor = loaded
@@ -131,10 +131,15 @@ class TransformersModel:
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
         """Yield `trials` answers to each query, sampled from the seed of its own row."""
         ahead = RowsAhead(queries, self.inputs, self.workers)
-        for rows in ahead.batches(lambda: self.batch_size):
-            self.waited = ahead.waited
-            yield from (Reply(row.id, error=row.error) for row in rows if row.error is not None)
-            yield from self._answer([row for row in rows if row.error is None], trials)
+        training = self.model.training
+        self.model.eval()
+        try:
+            for rows in ahead.batches(lambda: self.batch_size):
+                self.waited = ahead.waited
+                yield from (Reply(row.id, error=row.error) for row in rows if row.error is not None)
+                yield from self._answer([row for row in rows if row.error is None], trials)
+        finally:
+            self.model.train(training)
 
     def _answer(self, rows: Sequence[Prepared], trials: int) -> Iterator[Reply]:
         """Answer a batch; where memory runs out, answer its halves, and keep to the smaller size from then on."""

@@ -227,7 +227,9 @@ def test_a_model_in_memory_can_be_asked(llava: str) -> None:
     first = TransformersModel(llava, max_new_tokens=LONGEST)
     again = TransformersModel("step 1000", loaded=(first.model, load_processor(llava)), max_new_tokens=LONGEST)
     assert again.describe()["name"] == "step 1000"
+    first.model.train()
     assert list(again.answer(work(), 3)) == list(first.answer(work(), 3))
+    assert first.model.training
 
 
 def test_sampling_leaves_the_callers_random_state_alone(llava: str) -> None:
