@@ -350,7 +350,7 @@ def demo(
     from medq_deg import demo as demo_set
 
     console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
-    evaluate(model="demo", out=out, data="demo")
+    evaluate(model="demo", out=out, data="demo-held-out")
     score(out, coverage=1.0)
 
 
@@ -374,7 +374,7 @@ def _print_scores(result: dict[str, Any]) -> None:
             highlight=False,
         )
     if note := result["model"].get("note"):
-        console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
+        console.print(f"The model is {note}.", soft_wrap=True, highlight=False)
 
 
 def _with_interval(figures: dict[str, Any], key: str) -> str:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
@@ -52,7 +52,8 @@ LINE_BREAK = "Ċ"  # as byte-level tokenizers write it
 SPECIAL = ["<pad>", "<bos>", "<|im_start|>", "<|im_end|>", "<image>"]
 CHAT = (
     "{% for m in messages %}<|im_start|>{{ m['role'] + '\n' }}{% for c in m['content'] %}"
-    "{% if c['type'] == 'image' %}<image>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>{{ '\n' }}{% endfor %}"
+    "{% if c['type'] == 'image' %}<image>{% else %}{{ c['text'] }}{% endif %}{% endfor %}<|im_end|>"
+    "{{ '\n' }}{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>{{ 'assistant\n' }}{% endif %}"
 )
 
@@ -124,7 +125,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
             "vocab_size": len(tokenizer),
             "num_hidden_layers": LANGUAGE_LAYERS,
             "max_position_embeddings": 512,
-            "initializer_range": 0.08,  # with the usual 0.02 a model of this width stays at chance for long
+            "initializer_range": 0.08,  # about 1 / sqrt(width)
             "tie_word_embeddings": True,
             **sizes,
             **ids,
@@ -276,8 +277,8 @@ class Trainer:
     def _answer_loss(self, names: list[str], pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one question about each picture, and the share of right letters.
 
-        The letter alone is too thin a signal to learn from in minutes, so every token of every option says, through
-        the read-outs, whether the option holds, and the line break after it says the letter.
+        For a denser signal than the letter, the read-outs say of every token of every option whether the option holds,
+        and of the line break after it which letter it has.
         """
         texts, answers, counts = [], [], []
         for name in names:
@@ -344,7 +345,7 @@ def train(out: Path, seed: int, steps: Steps, say: Callable[[str], None]) -> Non
     trainer.see()
     trainer.read()
     trainer.answer()
-    trainer.model.eval().to(torch.float16).save_pretrained(out)
+    trainer.model.eval().save_pretrained(out)  # float32: float16 takes four times as long on a CPU
     trainer.processor.save_pretrained(out)
     shutil.copy(CARD, out / "README.md")
 
