@@ -424,5 +424,5 @@ def demo(
     from medq_deg import demo as demo_set
 
     console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
-    evaluate(model="demo", out=out, data="demo")
+    evaluate(model="demo", out=out, data="demo-held-out")
     score(out, coverage=1.0)

@@ -100,7 +100,7 @@ def print_scores(result: Mapping[str, Any]) -> None:
             highlight=False,
         )
     if note := result["model"].get("note"):
-        console.print(f"The model is an {note}.", soft_wrap=True, highlight=False)
+        console.print(f"The model is {note}.", soft_wrap=True, highlight=False)
 
 
 def _with_interval(figures: Mapping[str, Any], key: str) -> str:

@@ -233,7 +233,7 @@ def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_p
     code, said, _ = run("score", results)
     assert code == 0
     assert "on data, 10 votes per row" in said
-    assert "untrained demo model" in said
+    assert "knows no medicine" in said
     (out / "data" / "L1-00000.parquet").unlink()
     code, _, errors = run("data", "verify", out)
     assert code == 1

@@ -7,23 +7,31 @@ from pathlib import Path
 from typing import Any, cast
 
 from medq_deg import demo
+from medq_deg.demo.crops import held_out_rows
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 
 def load_rows(name: str) -> Sequence[Mapping[str, Any]]:
-    """Return the rows of "demo", or of a folder that ``medq-deg build`` wrote, clean rows first.
+    """Return the rows that a name stands for.
+
+    "demo" is the demo set on whole pictures, "demo-held-out" the same questions on the parts of its pictures that the
+    demo model was not trained on; anything else is a folder that ``medq-deg build`` wrote, read clean rows first.
 
     Raises
     ------
     MedqDegError
-        If `name` is neither.
+        If `name` is none of these.
     """
     if name == "demo":
         return demo.rows()
+    if name == "demo-held-out":
+        return held_out_rows()
     folder = Path(name)
     if not (folder / "manifest.json").exists():
-        raise MedqDegError(f"unknown data {name!r}; allowed: demo, or a folder that `medq-deg build` has finished")
+        raise MedqDegError(
+            f"unknown data {name!r}; allowed: demo, demo-held-out, or a folder that `medq-deg build` has finished"
+        )
     import datasets
 
     datasets.disable_progress_bars()

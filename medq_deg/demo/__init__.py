@@ -20,11 +20,16 @@ NOTE = "a demonstration on 20 pictures, not the benchmark: its scores say nothin
 
 
 class DemoQuestions(Sequence[dict[str, Any]]):
-    """The clean rows of the demo set; pictures are read on access."""
+    """Clean rows of the demo set; pictures are read, and cut to the `box` of the record if it has one, on access.
 
-    def __init__(self) -> None:
-        lines = (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()
-        self._records = [json.loads(line) for line in lines]
+    Parameters
+    ----------
+    records : sequence of dict, optional
+        Questions in the form of `read_records`, which is what is taken without it.
+    """
+
+    def __init__(self, records: Sequence[dict[str, Any]] | None = None) -> None:
+        self._records = read_records() if records is None else records
         for record in self._records:
             check_question(record["question_id"], record["question"], record["options"], record["answer"])
 
@@ -34,12 +39,13 @@ class DemoQuestions(Sequence[dict[str, Any]]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        record = self._records[index]
+        record = dict(self._records[index])
+        picture, box = read_picture(record["image"]), record.pop("box", None)
         task, level = task_and_level(record["skills"])
         return {
             **record,
             "id": row_id(record["question_id"], NO_DEGRADATION, 0),
-            "image": read_picture(record["image"]),
+            "image": picture.crop(box) if box else picture,
             "task": task,
             "level": level,
             "degradation": NO_DEGRADATION,
@@ -48,6 +54,11 @@ class DemoQuestions(Sequence[dict[str, Any]]):
             "source": "demo",
             "seed": 0,
         }
+
+
+def read_records() -> list[dict[str, Any]]:
+    """Return the demo's questions as they are stored: id, name of the picture, question, options, answer, skills."""
+    return [json.loads(line) for line in (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 SHOWCASE = {

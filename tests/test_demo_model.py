@@ -1,0 +1,124 @@
+"""The demo model that is shipped, the parts of the pictures it was and was not trained on, and its training script."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from medq_deg.data.load import load_rows
+from medq_deg.demo.crops import KINDS, crop_questions, facts, held_out_rows, part_box, read_part
+from medq_deg.demo.model import demo_model
+from medq_deg.models.prompts import build_prompt
+
+PARTS = ("training", "validation", "test")
+PICTURES = sorted({fact.picture for fact in facts()})
+
+
+def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
+
+
+def test_the_three_parts_of_every_picture_share_no_pixel() -> None:
+    assert len(PICTURES) == 20
+    for name in PICTURES:
+        boxes = [part_box(name, part) for part in PARTS]
+        assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2)), name
+
+
+def test_held_out_rows_show_the_test_part_and_nothing_else() -> None:
+    rows = held_out_rows()
+    assert [row["id"] for row in rows.columns()] == [row["id"] for row in load_rows("demo-held-out").columns()]
+    clean = crop_questions("test")
+    assert {row["question_id"] for row in rows.columns()} == {row["question_id"] for row in clean}
+    for record, row in zip(facts(), clean, strict=True):
+        assert np.array_equal(np.asarray(row["image"]), np.asarray(read_part(record.picture, "test")))
+        assert row["options"]["ABCDE".index(row["answer"])] == record.answer
+
+
+def test_no_option_can_be_ruled_out_without_looking() -> None:
+    right = {kind: {fact.answer for fact in facts() if fact.kind == kind} for kind in KINDS}
+    for fact, row in zip(facts(), crop_questions("test"), strict=True):
+        assert set(row["options"]) <= right[fact.kind]
+        assert len(row["options"]) >= 2
+
+
+def test_the_shipped_model_is_small_and_has_a_card() -> None:
+    folder = demo_model()
+    assert (folder / "model.safetensors").stat().st_size < 6e6
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "knows no medicine" in card
+    assert card == (SCRIPT.parent / "demo_model_card.md").read_text(encoding="utf-8")
+
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "train_demo_model.py"
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    pytest.importorskip("transformers")
+    spec = importlib.util.spec_from_file_location("train_demo_model", SCRIPT)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def load(folder: Path) -> tuple[Any, Any]:
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    return AutoModelForImageTextToText.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
+
+
+def test_the_shipped_model_is_well_above_chance_on_its_test_part_and_worse_when_pictures_are_bad(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    model, processor = load(demo_model())
+    assert 1e6 < sum(p.numel() for p in model.parameters()) < 3e6
+    assert model.generation_config.do_sample
+    right: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    top: dict[int, list[float]] = {0: [], 1: [], 2: []}
+    for row in held_out_rows():
+        likely = script.letter_probabilities(
+            model, processor, row["image"], build_prompt(row["question"], row["options"]), len(row["options"])
+        )
+        right[row["severity"]].append(likely["ABCDE".index(row["answer"])].item())
+        top[row["severity"]].append(likely.max().item())
+    accuracy = {severity: np.mean(values) for severity, values in right.items()}
+    chance = np.mean([1 / len(row["options"]) for row in crop_questions("test")])
+    assert accuracy[0] > chance + 0.4
+    assert accuracy[0] > accuracy[1]
+    assert accuracy[0] > accuracy[2]
+    assert accuracy[0] - accuracy[2] > np.mean(top[0]) - np.mean(top[2])
+
+
+def test_the_training_script_makes_the_same_model_twice(script: ModuleType, tmp_path: Path) -> None:
+    import torch
+
+    said: list[str] = []
+    short = script.Steps(see=2, read=2, answer=2, stored=1, batch=4)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for name in ("one", "two"):
+            script.train(tmp_path / name, 3, short, said.append)
+    finally:
+        torch.set_num_threads(threads)
+    assert any(line.startswith("answer") for line in said)
+    one, two = ((tmp_path / name / "model.safetensors").read_bytes() for name in ("one", "two"))
+    assert one == two
+    model, processor = load(tmp_path / "one")
+    likely = script.letter_probabilities(
+        model, processor, read_part(PICTURES[0], "validation"), "Which?\n\nA. x\nB. y", 2
+    )
+    assert likely.shape == (2,)
+    assert (tmp_path / "one" / "README.md").exists()
