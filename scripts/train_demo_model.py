@@ -38,12 +38,12 @@ from transformers import (
 from medq_deg import degrade
 from medq_deg.data.schema import LETTERS, row_seed
 from medq_deg.demo.crops import KINDS, MOST_OPTIONS, Fact, Part, crop_questions, draw_options, facts, read_part
+from medq_deg.demo.model import demo_model
 from medq_deg.models.prompts import build_prompt
 from medq_deg.models.transformers_model import SAMPLING
 from medq_deg.taxonomy import applicable
 
 NOTE = "a tiny demo model trained on crops of the demo pictures: it shows the software at work and knows no medicine"
-CARD = Path(__file__).with_name("demo_model_card.md")
 
 SIDE, PATCH = 128, 16
 WIDTH, VISION_LAYERS, LANGUAGE_LAYERS, HEADS = 128, 3, 3, 4
@@ -347,7 +347,9 @@ def train(out: Path, seed: int, steps: Steps, say: Callable[[str], None]) -> Non
     trainer.answer()
     trainer.model.eval().save_pretrained(out)  # float32: float16 takes four times as long on a CPU
     trainer.processor.save_pretrained(out)
-    shutil.copy(CARD, out / "README.md")
+    card = demo_model() / "README.md"
+    if out.resolve() != card.parent.resolve():
+        shutil.copy(card, out / "README.md")
 
 
 # --- report ----------------------------------------------------------------------------------------------------------

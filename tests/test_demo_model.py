@@ -54,7 +54,6 @@ def test_the_shipped_model_is_small_and_has_a_card() -> None:
     assert (folder / "model.safetensors").stat().st_size < 6e6
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "knows no medicine" in card
-    assert card == (SCRIPT.parent / "demo_model_card.md").read_text(encoding="utf-8")
 
 
 SCRIPT = Path(__file__).parent.parent / "scripts" / "train_demo_model.py"
