@@ -249,7 +249,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
     ] = None,
-    data: Annotated[str, typer.Option(help="`demo`, `demo-held-out`, or a folder that `medq-deg build` wrote.")] = "demo",
+    data: Annotated[
+        str, typer.Option(help="`demo`, `demo-held-out`, or a folder that `medq-deg build` wrote.")
+    ] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
