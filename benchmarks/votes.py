@@ -95,11 +95,13 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--max-new-tokens", type=int, default=4)
     parser.add_argument("--rows", type=int, default=96, help="rows of the whole path")
+    parser.add_argument("--workers", type=int, help="of the whole path; by default 4 with cuda, else 0")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--folder", type=Path, default=Path("runs/benchmark-votes"))
     args = parser.parse_args()
 
-    options = {"max_new_tokens": args.max_new_tokens, "batch_size": args.batch_size}
+    workers = args.workers if args.workers is not None else 4 * args.device.startswith("cuda")
+    options = {"max_new_tokens": args.max_new_tokens, "batch_size": args.batch_size, "workers": workers}
     if args.model:
         model = TransformersModel(args.model, device=args.device, dtype=args.dtype, **options)
     else:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from medq_deg import __version__
-from medq_deg.console import bar, console, errors, run_progress, say, stages
+from medq_deg.console import bar, console, errors, run_progress, say, stages, tell_failure
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
@@ -301,15 +301,16 @@ def evaluate(
 
     An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
     """
-    from medq_deg.data.load import load_rows
+    from medq_deg.data.load import data_version, load_rows
     from medq_deg.evaluation.processes import processes
-    from medq_deg.evaluation.run import Shard, try_rows
+    from medq_deg.evaluation.run import Shard, check_options, try_rows
     from medq_deg.evaluation.run import evaluate as run
     from medq_deg.models.load import load_model
     from medq_deg.tables import print_dry_run, print_summary
 
     if out is None and not dry_run:
         raise MedqDegError("--out is needed: the folder of the run")
+    check_options(trials, seed, parser)
     part = Shard.parse(shard) if shard is not None else None
     rows = load_rows(data)
     launched = processes()
@@ -348,13 +349,14 @@ def evaluate(
                 loaded,
                 rows,
                 out,
-                data_name=Path(data).name,
+                data_name=Path(data).resolve().name,
+                data_version=data_version(data),
                 trials=trials,
                 seed=seed,
                 parser=parser,
                 shard=part,
                 processes=launched,
-                **({} if quiet else {"progress": progress}),
+                progress=tell_failure if quiet else progress,
             )
     except KeyboardInterrupt:
         say(f"stopped at once; the same command continues the run in {out}")
@@ -363,7 +365,7 @@ def evaluate(
         print_summary(summary, out, loaded)
     if summary.stopped:
         raise typer.Exit(130)
-    if summary.failed:
+    if summary.failed and not quiet:
         raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
 
 

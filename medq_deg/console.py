@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -71,19 +72,26 @@ def run_progress() -> Iterator[Callable[[RunProgress], None]]:
 
         def update(progress: RunProgress) -> None:
             nonlocal before, last
+            if progress.stopping:
+                # Told from within a signal, perhaps amid a print: past the console, which would print that again.
+                os.write(2, b"finishing the rows that are being asked; once more stops at once\n")
+                return
             now = time.monotonic()
             if before < 0:
                 before = progress.done
-            if progress.error:
-                say(f"failed: {progress.error}")
-            if progress.stopping:
-                say("finishing the rows that are being asked; once more stops at once")
+            tell_failure(progress)
             draw(progress.done, progress.total, _accuracy(progress))
             if not errors.is_terminal and (now - last >= LINE_EVERY or not last):
                 last = now
                 say(_line(progress, (progress.done - before) / (now - begun)))
 
         yield update
+
+
+def tell_failure(progress: RunProgress) -> None:
+    """Say why the row just asked failed, if it did."""
+    if progress.error:
+        say(f"failed: {progress.error}")
 
 
 def _accuracy(progress: RunProgress) -> str:

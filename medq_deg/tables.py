@@ -16,7 +16,7 @@ from medq_deg.degradations.registry import describe
 from medq_deg.evaluation.run import RunSummary
 from medq_deg.evaluation.score import HEADLINE
 from medq_deg.models import published
-from medq_deg.models.base import Model, Query
+from medq_deg.models.base import Model
 
 
 def print_degradations() -> None:
@@ -66,12 +66,11 @@ def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
         say(f"stopped; the same command continues the run in {out}")
 
 
-def print_dry_run(asked: Iterable[tuple[Query, Mapping[str, Any]]]) -> None:
+def print_dry_run(asked: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
     """Print prompt, answers and how they were parsed, row by row."""
-    for query, record in asked:
-        console.rule(query.id, align="left")
-        console.print(query.prompt, markup=False, highlight=False)
-        console.print(f"[{query.image.width} x {query.image.height} px, {query.image.mode}]", markup=False)
+    for prompt, record in asked:
+        console.rule(Text(record["id"]), align="left")
+        console.print(prompt, markup=False, highlight=False)
         if record["error"]:
             console.print(f"failed: {record['error']}", markup=False, highlight=False)
         for text, vote in zip(record["texts"], record["votes"], strict=False):

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, cast
 
 from medq_deg import demo
+from medq_deg.data.build import MANIFEST
 from medq_deg.demo.crops import held_out_rows
 from medq_deg.errors import MedqDegError
+from medq_deg.files import read_json
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 
@@ -28,7 +30,7 @@ def load_rows(name: str) -> Sequence[Mapping[str, Any]]:
     if name == "demo-held-out":
         return held_out_rows()
     folder = Path(name)
-    if not (folder / "manifest.json").exists():
+    if not (folder / MANIFEST).exists():
         raise MedqDegError(
             f"unknown data {name!r}; allowed: demo, demo-held-out, or a folder that `medq-deg build` has finished"
         )
@@ -38,3 +40,9 @@ def load_rows(name: str) -> Sequence[Mapping[str, Any]]:
     splits = datasets.load_dataset(str(folder))
     rows = datasets.concatenate_datasets([splits[split] for split in SEVERITY_NAMES])
     return cast("Sequence[Mapping[str, Any]]", rows)
+
+
+def data_version(name: str) -> str | None:
+    """Return the fingerprint of a build, which covers its pictures; None for the demo, whose pictures are made."""
+    manifest = Path(name) / MANIFEST
+    return str(read_json(manifest)["fingerprint"]) if manifest.exists() else None

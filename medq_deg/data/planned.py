@@ -24,7 +24,7 @@ class PlannedRows(Sequence[dict[str, Any]]):
 
     def __init__(self, clean: Sequence[Mapping[str, Any]], plan: Sequence[PlannedRow]) -> None:
         self._clean = clean
-        self._plan = plan
+        self._plan = tuple(plan)  # a plan itself cannot be pickled for worker processes
         self._place = {row["question_id"]: index for index, row in enumerate(clean)}
 
     def __len__(self) -> int:

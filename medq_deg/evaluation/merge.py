@@ -28,7 +28,7 @@ def merge(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     Raises
     ------
     MedqDegError
-        If a folder is no run, two differ in a setting, or one is being written. Nothing is written then.
+        If a folder is no run, two differ in a setting, or `out` is being written. Nothing is written then.
     """
     if not parts:
         raise MedqDegError("merge needs at least one run")

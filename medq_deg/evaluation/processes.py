@@ -8,48 +8,55 @@ from __future__ import annotations
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from medq_deg.errors import MedqDegError
+
+_MEETING = timedelta(minutes=10)
+"""For which the processes of a launcher wait for one another at the start."""
+
 _PATIENCE = timedelta(days=30)
+"""For which they wait while others work."""
 
 
 class Processes(Protocol):
-    """The processes of a run, seen from one of them; `rank` 0 of `count` leads."""
+    """The processes of a run, seen from one of them; `rank` 0 of `size` leads."""
 
     rank: int
-    count: int
+    size: int
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return an iterator over this process's part of the list that rank 0 gives."""
         ...
 
-    def add_done(self, rows: int) -> int:
-        """Count rows as done, and return how many are done in all processes."""
+    def count(self, what: str, rows: int) -> int:
+        """Add to a count that all processes share, and return it."""
         ...
 
     def finish(self) -> None:
-        """Say that this process has nothing left to do; rank 0 returns when all have said so."""
+        """Return when every process has nothing left to do."""
         ...
 
 
 class OneProcess:
     """A run in this process alone."""
 
-    rank, count = 0, 1
+    rank, size = 0, 1
 
     def __init__(self) -> None:
-        self._done = 0
+        self._counts: Counter[str] = Counter()
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return the list as it is."""
         return iter(todo or ())
 
-    def add_done(self, rows: int) -> int:
+    def count(self, what: str, rows: int) -> int:
         """Count."""
-        self._done += rows
-        return self._done
+        self._counts[what] += rows
+        return self._counts[what]
 
     def finish(self) -> None:
         """Return at once."""
@@ -61,7 +68,13 @@ class LaunchedProcesses:
     def __init__(self) -> None:
         from torch.distributed import PrefixStore, rendezvous  # type: ignore[attr-defined]
 
-        store, self.rank, self.count = next(rendezvous("env://", timeout=_PATIENCE))
+        try:
+            store, self.rank, self.size = next(rendezvous("env://", timeout=_MEETING))
+        except (ValueError, RuntimeError) as error:
+            raise MedqDegError(
+                f"WORLD_SIZE is {os.environ['WORLD_SIZE']!r}, but the processes of a launcher do not meet: {error}"
+            ) from None
+        store.set_timeout(_PATIENCE)
         self._store = PrefixStore("medq-deg", store)
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
@@ -74,17 +87,19 @@ class LaunchedProcesses:
         while (place := self._store.add("claimed", 1) - 1) < len(shared):
             yield shared[place]
 
-    def add_done(self, rows: int) -> int:
+    def count(self, what: str, rows: int) -> int:
         """Count."""
-        return int(self._store.add("done", rows))
+        return int(self._store.add(f"count-{what}", rows))
 
     def finish(self) -> None:
-        """Tell rank 0, which may serve the store and therefore leaves last."""
+        """Wait for all: a process that leaves early takes the others with it, and rank 0 may serve the store."""
         self._store.set(f"finished-{self.rank}", "")
+        self._store.wait([f"finished-{rank}" for rank in range(self.size)], _PATIENCE)
+        self._store.set(f"left-{self.rank}", "")
         if not self.rank:
-            self._store.wait([f"finished-{rank}" for rank in range(self.count)], _PATIENCE)
+            self._store.wait([f"left-{rank}" for rank in range(self.size)], _PATIENCE)
 
 
 def processes() -> Processes:
     """Return the processes of this run: what a launcher started, or this one alone."""
-    return LaunchedProcesses() if int(os.environ.get("WORLD_SIZE", "1")) > 1 else OneProcess()
+    return OneProcess() if os.environ.get("WORLD_SIZE", "1") == "1" else LaunchedProcesses()

@@ -23,9 +23,9 @@ from medq_deg.evaluation.processes import OneProcess, Processes
 from medq_deg.evaluation.progress import Progress, Tally
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.evaluation.work import WorkList, stop_on_signal
-from medq_deg.models.base import Model, Query, Reply
+from medq_deg.models.base import Model, Reply
 from medq_deg.models.parsing import check_parser, parse_answer
-from medq_deg.models.prompts import INSTRUCTION
+from medq_deg.models.prompts import INSTRUCTION, build_prompt
 from medq_deg.seeds import check_seed
 
 TRIALS = 10
@@ -36,7 +36,7 @@ _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a start of a run did in this process: rows in all, answered before, answered now, failed now; if stopped."""
+    """What a start of a run did, in all its processes: rows, answered before, answered now, failed now; if stopped."""
 
     rows: int
     before: int
@@ -73,6 +73,7 @@ def evaluate(
     out: Path,
     *,
     data_name: str,
+    data_version: str | None = None,
     trials: int = TRIALS,
     seed: int = 0,
     parser: str = "strict",
@@ -94,6 +95,9 @@ def evaluate(
         Folder of the run.
     data_name : str
         What the data is called in `run.json`.
+    data_version : str, optional
+        What tells these pictures from others with the same questions, such as the fingerprint of a build. Without it
+        the version of the code that degrades pictures is taken.
     trials : int
         Votes per row, 2 or more.
     seed : int
@@ -117,17 +121,14 @@ def evaluate(
         If a row is invalid or two share an id, or the folder holds a run with other settings. Nothing is asked then.
         Later, if an answer cannot be written.
     """
-    if trials < 2:
-        raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
-    check_parser(parser)
-    check_seed(seed)
+    check_options(trials, seed, parser)
     columns = _columns(rows)
     processes = processes or OneProcess()
     part = range(len(columns)) if shard is None else [index for index in range(len(columns)) if index in shard]
     folder = RunFolder(out)
     settings = {
-        "model": model.describe(),
-        "data": {"name": data_name, "rows": len(columns), "fingerprint": fingerprint(columns)},
+        "model": _described(model),
+        "data": {"name": data_name, "rows": len(columns), "fingerprint": fingerprint(columns, data_version)},
         "prompt": INSTRUCTION,
         "parser": parser,
         "trials": trials,
@@ -138,7 +139,7 @@ def evaluate(
     name = "" if shard is None else str(shard)
     with folder.locked(name, lead=processes.rank == 0):
         if processes.rank == 0:
-            folder.start(settings, _environment(processes.count), columns, shared=shard is not None)
+            folder.start(settings, _environment(processes.size), columns, shared=shard is not None)
             answers = folder.read_answers()
             todo = [index for index in part if columns[index]["id"] not in answers]
             for index in sorted({*part}.difference(todo)):
@@ -154,12 +155,12 @@ def evaluate(
             for index, record in _ask(model, work, columns, trials, parser):
                 writer.append(record)
                 tally.add(index, record)
-                everywhere = processes.add_done(record["status"] == "ok")
-                progress(tally.progress(before + everywhere))
+                processes.count(record["status"], 1)
+                progress(tally.progress(before + processes.count("ok", 0)))
         processes.finish()
         if processes.rank == 0 and shard is None:
             folder.tidy()
-    return RunSummary(len(part), before, tally.done - before, tally.failed, work.stopped)
+    return RunSummary(len(part), before, processes.count("ok", 0), processes.count("failed", 0), work.stopped)
 
 
 def try_rows(
@@ -170,8 +171,8 @@ def try_rows(
     trials: int = TRIALS,
     seed: int = 0,
     parser: str = "strict",
-) -> Iterator[tuple[Query, dict[str, Any]]]:
-    """Ask a model `count` rows, evenly spread, and yield query and record of each; nothing is written.
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Ask a model `count` rows, evenly spread, and yield prompt and record of each; nothing is written.
 
     Raises
     ------
@@ -180,17 +181,17 @@ def try_rows(
     """
     if count < 1:
         raise MedqDegError(f"a dry run needs 1 row or more, got {count}")
-    check_parser(parser)
+    check_options(trials, seed, parser)
     columns = _columns(rows)
     chosen = sorted({place * len(columns) // count for place in range(count)})
-    work = WorkList(rows, [row["id"] for row in columns], iter(chosen), check_seed(seed))
+    work = WorkList(rows, [row["id"] for row in columns], iter(chosen), seed)
     for index, record in _ask(model, work, columns, trials, parser):
-        yield work[index], record
+        yield build_prompt(columns[index]["question"], columns[index]["options"]), record
 
 
 def _file_name(shard: str, processes: Processes) -> str:
     """Return what this process's answer file is called; empty for a process alone with the whole run."""
-    rank = f"rank{processes.rank}" if processes.count > 1 else ""
+    rank = f"rank{processes.rank}" if processes.size > 1 else ""
     return "-".join(filter(None, (shard, rank)))
 
 
@@ -205,8 +206,11 @@ def _ask(
             while work.unreadable:
                 yield work.unreadable.pop()
         yield from work.unreadable
-        if not work.stopped:
-            yield from [Reply(name, error="the model gave no reply") for name in work.pending]
+        if work.stopped:
+            return
+        yield from [Reply(name, error="the model gave no reply") for name in work.pending]
+        if next(work.claim(), None) is not None:
+            raise MedqDegError("the model stopped answering before every row was asked")
 
     for reply in replies():
         if reply.id not in work.pending:
@@ -215,9 +219,28 @@ def _ask(
         yield index, record_of(reply, columns[index]["options"], trials, parser)
 
 
-def fingerprint(columns: Sequence[Mapping[str, Any]]) -> str:
-    """Return a SHA-256 over every row's columns, and the version of the code that degrades their pictures."""
-    digest = hashlib.sha256(code_fingerprint().encode())
+def check_options(trials: int, seed: int, parser: str) -> None:
+    """Raise `MedqDegError` for options with which no run can start."""
+    if trials < 2:
+        raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
+    check_seed(seed)
+    check_parser(parser)
+
+
+def _described(model: Model) -> dict[str, Any]:
+    described = model.describe()
+    try:
+        json.dumps(described)
+    except (TypeError, ValueError) as error:
+        raise MedqDegError(f"the model describes itself by what is not JSON: {error}") from None
+    if not isinstance(described, dict) or not isinstance(described.get("name"), str) or not described["name"]:
+        raise MedqDegError(f"the model's description needs a name, got {described!r}")
+    return described
+
+
+def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None) -> str:
+    """Return a SHA-256 over every row's columns and the version of the pictures, see `evaluate`."""
+    digest = hashlib.sha256((version or code_fingerprint()).encode())
     for row in columns:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
     return digest.hexdigest()
@@ -236,20 +259,24 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 def record_of(reply: Reply, options: Sequence[str], trials: int, parser: str) -> dict[str, Any]:
     """Return the line of a reply in `answers.jsonl`; a reply without exactly `trials` texts has failed."""
-    error = reply.error
-    if error is None and len(reply.texts) != trials:
-        error = f"{len(reply.texts)} answers instead of {trials}"
-    probabilities = dict(reply.probabilities) if reply.probabilities is not None else None
+    said: object = reply.texts  # of a third party's making
+    error, texts = reply.error, list(reply.texts)
+    if isinstance(said, str) or not all(isinstance(text, str) for text in texts):
+        error, texts = error or f"answers that are not texts: {reply.texts!r}", []
+    if error is None and len(texts) != trials:
+        error = f"{len(texts)} answers instead of {trials}"
+    probabilities = None if reply.probabilities is None else {k: float(v) for k, v in reply.probabilities.items()}
     if probabilities and not all(math.isfinite(value) for value in probabilities.values()):
         error, probabilities = error or f"probabilities that are not numbers: {probabilities}", None
+    parsed = {text: parse_answer(text, options, parser) for text in set(texts)} if error is None else {}
     return {
         "id": reply.id,
-        "votes": [parse_answer(text, options, parser) for text in reply.texts] if error is None else [],
-        "texts": list(reply.texts),
+        "votes": [parsed[text] for text in texts] if error is None else [],
+        "texts": texts,
         "probabilities": probabilities,
         "status": "ok" if error is None else "failed",
         "error": error,
-        **({"usage": dict(reply.usage)} if reply.usage is not None else {}),
+        **({"usage": {k: int(v) for k, v in reply.usage.items()}} if reply.usage is not None else {}),
     }
 
 

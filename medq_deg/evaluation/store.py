@@ -57,7 +57,7 @@ class RunFolder:
         settings : mapping
             What must not change between two starts: model, prompt, data, seed, number of votes.
         environment : mapping
-            What may change: versions, hardware, time.
+            What may change: versions, hardware. That of the first start is kept, and later ones beside it.
         rows : iterable of mappings
             Every row of the run without its picture, written once.
         shared : bool
@@ -66,18 +66,22 @@ class RunFolder:
         Raises
         ------
         MedqDegError
-            If the folder holds a run with other settings, something else, or cannot be written.
+            If the folder holds a run with other settings.
         """
         if self.exists() and (shared or self.read_answers()):
             self.check_same(settings)
-        elif not self.exists() and not self._free():
-            raise MedqDegError(f"{self.path}: is not empty and holds no run; choose another folder")
+            run = self.read_run()
+        else:
+            run = {"settings": settings, "environment": environment}
+        known = [run["environment"], *run.get("later_environments", [])]
+        if environment not in known:
+            run["later_environments"] = [*known[1:], environment]
         # rows.jsonl first: a run exists once run.json does, and then it is whole. Both are written again when a run
         # goes on, since the settings, and with them the rows' fingerprint, are the same.
         with replace_file(self.path / ROWS) as file:
             file.writelines(_line(row) for row in rows)
         with replace_file(self.path / RUN) as file:
-            file.write(json.dumps({"settings": settings, "environment": environment}, indent=2).encode() + b"\n")
+            file.write(json.dumps(run, indent=2).encode() + b"\n")
 
     def _free(self) -> bool:
         """Whether nothing is here but what a start that was stopped leaves."""
@@ -102,12 +106,14 @@ class RunFolder:
         Raises
         ------
         MedqDegError
-            If another process works on the same.
+            If another process works on the same, or the folder holds something else.
         OSError
             If the folder cannot be made or written.
         """
         if self.path.exists() and not self.path.is_dir():
             raise MedqDegError(f"{self.path}: is a file, a run is a folder")
+        if not self.exists() and not self._free():
+            raise MedqDegError(f"{self.path}: is not empty and holds no run; choose another folder")
         self.path.mkdir(parents=True, exist_ok=True)
         with ExitStack() as held:
             if lead:

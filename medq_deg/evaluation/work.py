@@ -62,7 +62,9 @@ class WorkList:
         """Read a row, with its picture."""
         try:
             row = self._rows[index]
-        except (OSError, ValueError, SyntaxError) as error:  # what broken pictures raise
+            if row["image"] is None:
+                raise ValueError("it has no picture")
+        except Exception as error:  # broken pictures raise nearly anything
             raise RowError(self._ids[index], error) from error
         return Query(
             id=row["id"],

@@ -204,7 +204,10 @@ class Asker:
     def _read(self, row: Row) -> tuple[list[dict[str, Any]], int, int]:
         query = self.queries[row.index]
         row.id = query.id
-        conversation = messages(query.prompt, query.image)
+        try:
+            conversation = messages(query.prompt, query.image)
+        except (OSError, ValueError) as error:
+            raise RowError(query.id, error) from error
         return conversation, query.seed, derive_seed(row.trials, query.seed, conversation)
 
     async def _obtain(self, row: Row, votes: list[int], conversation: list[dict[str, Any]], seed: int) -> None:

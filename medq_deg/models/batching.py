@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from medq_deg.errors import RowError
+from medq_deg.errors import MedqDegError, RowError
 from medq_deg.models.base import Queries, Query
 
 WINDOW: Final = 4
@@ -55,8 +55,7 @@ class _Preparing(Dataset[Prepared]):
         row: dict[str, Any] = {"id": query.id, "seed": query.seed, "letters": len(query.options)}
         try:
             inputs = dict(self._prepare(query))
-        except (ValueError, TypeError, RuntimeError, OSError) as error:
-            # What processors raise for a picture they do not take: this row fails, the others do not.
+        except Exception as error:  # noqa: BLE001  # whatever a processor raises, this row fails and no other
             return Prepared(**row, inputs={}, error=f"the processor refused it: {error}")
         if self._as_arrays:  # tensors would travel through shared memory, which containers have little of
             inputs = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
@@ -131,9 +130,10 @@ def _as_is(row: Any) -> Any:
 
 
 def _quiet(worker: int) -> None:
-    """Leave Ctrl-C to the main process, which finishes what it began; and one worker is one thread."""
+    """Leave Ctrl-C and SIGTERM to the main process, which finishes what it began; and one worker is one thread."""
     del worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     cv2.setNumThreads(1)
 
 
@@ -158,6 +158,8 @@ def collate(rows: Sequence[Mapping[str, Any]], pad_token_id: int) -> dict[str, t
             fill = pad_token_id if name == "input_ids" else 0
             longest = max(tokens)
             parts = [torch.nn.functional.pad(part, (longest - part.shape[1], 0), value=fill) for part in parts]
+        elif any(part.ndim > 2 and part.shape[1] == length for part, length in zip(parts, tokens, strict=True)):
+            raise MedqDegError(f"models with {name} of {parts[0].ndim} axes, as for cross-attention, are not supported")
         else:
             shape = np.max([part.shape[1:] for part in parts], axis=0).astype(int).tolist()
             parts = [_pad_to(part, shape) for part in parts]

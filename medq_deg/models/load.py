@@ -28,8 +28,8 @@ def load_model(
     ----------
     name : str
         With `endpoint`, the name by which the server knows the model. Else, in this order: "demo"; the name of an entry
-        point of the group ``medq_deg.models``, with what follows a colon given to it; a published model; a folder or
-        Hub id for transformers.
+        point of the group ``medq_deg.models``, with what follows a colon given to it; a folder; a published model; a
+        Hub id.
     transformers, server : mapping
         Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number.
     endpoint : str, optional
@@ -43,6 +43,7 @@ def load_model(
         If there is no such model, or what it needs is not installed.
     """
     if endpoint is not None:
+        _only_sampled(transformers, "an endpoint")
         from medq_deg.models.endpoint import EndpointModel
         from medq_deg.models.retry import Retries
 
@@ -53,8 +54,13 @@ def load_model(
             options["retries"] = Retries(count=options["retries"])
         return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **options)
     plugin, _, argument = name.partition(":")
-    if plugin in (found := plugins()):
-        return cast("Model", found[plugin].load()(argument))
+    if name != "demo" and plugin in (found := plugins()):
+        _only_sampled(transformers, "a plugin")
+        try:
+            make = found[plugin].load()
+        except (ImportError, AttributeError) as error:
+            raise MedqDegError(f"the model {plugin!r} that is installed cannot be loaded: {error}") from error
+        return cast("Model", make(argument))
     name = name if name == "demo" else resolve_published(name)
     try:
         import torch
@@ -74,6 +80,11 @@ def load_model(
     if options.get("workers") is None:
         options["workers"] = 4 if torch.cuda.is_available() else 0
     return TransformersModel(name, **options)
+
+
+def _only_sampled(options: Mapping[str, Any], kind: str) -> None:
+    if (votes := options.get("votes", "sampled")) != "sampled":
+        raise MedqDegError(f"votes must be sampled with {kind}, got {votes!r}")
 
 
 def plugins() -> dict[str, EntryPoint]:

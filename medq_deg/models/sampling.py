@@ -39,10 +39,13 @@ class Votes:
         New tokens of each vote, an end token included.
     first : torch.Tensor
         (B, V) float32: probabilities of the first new token.
+    broken : frozenset of int
+        Rows whose probabilities were not numbers; their tokens mean nothing.
     """
 
     tokens: list[list[list[int]]]
     first: torch.Tensor
+    broken: frozenset[int] = frozenset()
 
 
 def sampling_config(own: GenerationConfig, max_new_tokens: int, pad_token_id: int | None) -> GenerationConfig:
@@ -78,6 +81,7 @@ def sample_votes(
     ends = _ends(settings)
     tokens: list[list[int]] = [[] for _ in range(len(seeds) * trials)]
     first: list[torch.Tensor] = []
+    broken: set[int] = set()
 
     def decode(model: Any, input_ids: torch.Tensor, logits_processor: Any, **kwargs: Any) -> torch.Tensor:
         for name in ("stopping_criteria", "generation_config", "synced_gpus", "streamer"):
@@ -92,6 +96,12 @@ def sample_votes(
             shares = logits_processor(input_ids, logits).softmax(-1)
             if not first:
                 first.append(shares)
+            # A float16 overflow in one row must not end the others, nor, on a GPU, the process.
+            overflown = set((~shares.isfinite().all(-1)).nonzero().flatten().tolist())
+            broken.update(vote // trials for vote in live if prefix[vote] in overflown)
+            live = [vote for vote in live if vote // trials not in broken]
+            if not live:
+                return input_ids
             drawn = _draw(shares, prefix, live, generators, trials)
             for vote, token in drawn.items():
                 tokens[vote].append(token)
@@ -112,7 +122,7 @@ def sample_votes(
 
     model.generate(**inputs, generation_config=settings, custom_generate=decode)
     rows = range(0, len(tokens), trials)
-    return Votes([tokens[row : row + trials] for row in rows], first[0])
+    return Votes([tokens[row : row + trials] for row in rows], first[0], frozenset(broken))
 
 
 def _draw(
@@ -123,11 +133,17 @@ def _draw(
     rows = list(dict.fromkeys(vote // trials for vote in live))
     votes = [range(row * trials, (row + 1) * trials) for row in rows]
     picked = [
-        torch.multinomial(shares[[prefix[v] if v in living else 0 for v in of_row]], 1, generator=generators[row])
+        torch.multinomial(_of(shares, prefix, of_row, living), 1, generator=generators[row])
         for row, of_row in zip(rows, votes, strict=True)
     ]
     drawn = zip((vote for of_row in votes for vote in of_row), torch.cat(picked).flatten().tolist(), strict=True)
     return {vote: token for vote, token in drawn if vote in living}
+
+
+def _of(shares: torch.Tensor, prefix: Sequence[int], votes: Sequence[int], living: set[int]) -> torch.Tensor:
+    """Return the distributions that the votes of a row draw from; finished ones borrow a living one's."""
+    borrowed = next(prefix[vote] for vote in votes if vote in living)
+    return shares[[prefix[vote] if vote in living else borrowed for vote in votes]]
 
 
 def _select(kwargs: dict[str, Any], parents: torch.Tensor, rows: int) -> dict[str, Any]:

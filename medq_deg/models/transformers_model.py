@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -23,6 +24,8 @@ from medq_deg.models.sampling import SAMPLING, letter_tokens, repeat_votes, samp
 
 VOTES: Final = ("sampled", "exact", "repeat")
 """Ways to get votes, see `TransformersModel`."""
+
+_NOT_NUMBERS = "the model's probabilities are not numbers; --dtype bfloat16 or float32 may help"
 
 _END = 1 << 20
 
@@ -99,11 +102,11 @@ class TransformersModel:
             source: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
             options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
             processor = load_processor(name, **source)
-            model = _load(name, {**source, **options})
-            self.model = model if device_map else model.to(_device(device))
+            self.model = _load(name, None if device_map else _device(device), {**source, **options})
             self.inputs = Preparation(processor, max_pixels, partial(load_processor, name, **source))
         else:
             self.model, processor = loaded
+            _check_picklable(processor, workers)
             self.inputs = Preparation(processor, max_pixels)
         tokenizer = processor.tokenizer
         self._decode = processor.batch_decode
@@ -115,7 +118,7 @@ class TransformersModel:
         """Return name, architecture, revision, dtype and the settings that change answers."""
         config = self.model.config
         return {
-            "name": Path(self.name).name if Path(self.name).exists() else self.name,
+            "name": Path(self.name).resolve().name if Path(self.name).exists() else self.name,
             "architecture": type(self.model).__name__,
             "revision": getattr(config, "_commit_hash", None) or _content_hash(Path(self.name)),
             "parameters": sum(p.numel() for p in self.model.parameters()),
@@ -169,8 +172,8 @@ class TransformersModel:
             return [self._reply(row, tokens, None) for row, tokens in zip(rows, sampled, strict=True)]
         votes = sample_votes(self.model, self.batch(rows), self.settings, [row.seed for row in rows], trials)
         return [
-            self._reply(row, tokens, first.cpu())
-            for row, tokens, first in zip(rows, votes.tokens, votes.first, strict=True)
+            Reply(row.id, error=_NOT_NUMBERS) if place in votes.broken else self._reply(row, tokens, first.cpu())
+            for place, (row, tokens, first) in enumerate(zip(rows, votes.tokens, votes.first, strict=True))
         ]
 
     def batch(self, rows: Sequence[Prepared]) -> dict[str, torch.Tensor]:
@@ -230,10 +233,22 @@ class Preparation:
             self._processor = self._reload()
 
 
-def _load(name: str, options: Mapping[str, Any]) -> Any:
+def _check_picklable(processor: Any, workers: int) -> None:
     try:
-        return AutoModelForImageTextToText.from_pretrained(name, **options)
-    except (OSError, ValueError, ImportError, SafetensorError) as error:
+        pickle.dumps(processor if workers else None)
+    except (AttributeError, TypeError, pickle.PicklingError) as error:
+        raise MedqDegError(f"workers must be 0 with this processor, which cannot be sent to them: {error}") from None
+
+
+def _load(name: str, device: torch.device | None, options: Mapping[str, Any]) -> Any:
+    try:
+        model = AutoModelForImageTextToText.from_pretrained(name, **options)
+        return model if device is None else model.to(device)
+    except torch.OutOfMemoryError as error:
+        raise MedqDegError(
+            f"model {name!r} does not fit on {device}: {str(error).splitlines()[0]} --device-map auto spreads it"
+        ) from error
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
 

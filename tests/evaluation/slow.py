@@ -24,7 +24,12 @@ class Slow:
         return {"name": self.name}
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+        failing = os.environ.get("RANK") == os.environ.get("FAILING_RANK", "none")
         for query in queries:
             time.sleep(self.seconds)
+            if failing:
+                failing = False
+                yield Reply(query.id, error="out of luck")
+                continue
             letters = "ABCDE"[: len(query.options)]
             yield Reply(query.id, tuple(random.Random(query.seed).choices(letters, k=trials)))

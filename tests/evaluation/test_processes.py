@@ -148,6 +148,27 @@ def test_processes_under_torchrun_share_the_rows_and_a_slow_one_holds_up_nobody(
     assert answers(out) == answers(undisturbed)
 
 
+def test_a_failed_row_on_one_rank_stops_no_other(environment: Environment, tmp_path: Path) -> None:
+    pytest.importorskip("accelerate")
+    out = tmp_path / "run"
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    script = [str(ROOT / "scripts" / "evaluate.py"), "--model", "slow", "--out", str(out)]
+    variables = environment(SLOW_SECONDS=0.005, SLOW_RANK=0, FAILING_RANK=1)
+    done = subprocess.run([*launch, *script], env=variables, capture_output=True, text=True, check=False)
+    assert "failed: demo-" in done.stderr
+    assert "417 rows: 0 answered before, 416 now, 1 failed" in done.stdout
+    assert "medq-deg: 1 rows failed; the same command asks them again" in done.stderr
+    assert "stopped" not in done.stderr
+
+
+@pytest.mark.parametrize("size", ["2", "abc"])
+def test_a_world_without_a_launcher_is_one_line(size: str, environment: Environment, tmp_path: Path) -> None:
+    variables = environment(WORLD_SIZE=size)
+    done = subprocess.run(command(tmp_path / "run"), env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"medq-deg: WORLD_SIZE is '{size}', but the processes of a launcher do not meet")
+
+
 def test_shards_in_one_folder_are_merged(environment: Environment, tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "run"
     shards = [

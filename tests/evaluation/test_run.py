@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 import resource
 import signal
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 
 from medq_deg import demo
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.run import evaluate
+from medq_deg.evaluation.run import evaluate, try_rows
 from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import AnswerWriter, RunFolder, read_lines
 from medq_deg.models.base import Queries, Query, Reply
@@ -253,3 +254,99 @@ def test_scores_of_a_model_that_is_always_right_are_perfect(tmp_path: Path) -> N
     assert result["accuracy"] == result["confidence"] == result["parse_rate"] == 1
     assert result["calibration_shift"] == 0
     assert json.loads((tmp_path / "run" / "metrics.json").read_text()) == json.loads(json.dumps(result))
+
+
+def test_rows_of_the_demo_can_be_read_in_worker_processes() -> None:
+    rows = pickle.loads(pickle.dumps(demo.rows()))
+    assert rows[100]["id"] == demo.rows()[100]["id"]
+    assert rows[100]["image"].tobytes() == demo.rows()[100]["image"].tobytes()
+
+
+@pytest.mark.parametrize(("texts", "trials"), [((None,) * 3, 3), ("AAA", 3), (("A", 2, "A"), 3)])
+def test_answers_that_are_no_texts_have_failed(texts: Any, trials: int, tmp_path: Path) -> None:
+    class Odd(Echo):
+        def reply(self, query: Query, trials: int) -> Reply:
+            return Reply(query.id, texts)
+
+    assert run(Odd(), tmp_path / "run", count=1, trials=trials).failed == 1
+    assert "answers that are not texts" in answers(tmp_path / "run")[0]["error"]
+
+
+def test_a_model_that_stops_early_is_no_finished_run(tmp_path: Path) -> None:
+    class Early(Echo):
+        def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+            yield self.reply(next(iter(queries)), trials)
+
+    with pytest.raises(MedqDegError, match="the model stopped answering before every row was asked"):
+        run(Early(), tmp_path / "run")
+    assert run(Echo(), tmp_path / "run").before == 1
+
+
+def test_a_row_without_a_reply_has_failed(tmp_path: Path) -> None:
+    class Silent(Echo):
+        def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+            yield from [reply for reply in super().answer(queries, trials) if not reply.id.endswith("/L2")]
+
+    failed = [row["id"] for row in demo.rows()[:ROWS].columns() if row["severity"] == 2]
+    assert run(Silent(), tmp_path / "run").failed == len(failed)
+    told = {record["id"]: record["error"] for record in answers(tmp_path / "run") if record["status"] == "failed"}
+    assert told == dict.fromkeys(failed, "the model gave no reply")
+
+
+def test_a_reply_to_what_was_not_asked_is_refused(tmp_path: Path) -> None:
+    class Twice(Echo):
+        def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
+            for reply in super().answer(queries, trials):
+                yield from (reply, reply)
+
+    with pytest.raises(MedqDegError, match="which was not asked or had its reply"):
+        run(Twice(), tmp_path / "run")
+
+
+@pytest.mark.parametrize("described", [{}, {"name": ""}, {"name": "x", "seed": object()}, None])
+def test_a_description_without_a_name_is_refused_before_anything_is_asked(described: Any, tmp_path: Path) -> None:
+    class Nameless(Echo):
+        def describe(self) -> Any:
+            return described
+
+    model = Nameless()
+    with pytest.raises(MedqDegError, match=r"needs a name|is not JSON"):
+        run(model, tmp_path / "run")
+    assert model.asked == []
+
+
+@pytest.mark.parametrize("broken", [OSError("cut off"), ZeroDivisionError(), KeyError("image")])
+def test_a_row_that_cannot_be_read_fails_alone(broken: Exception, tmp_path: Path) -> None:
+    class Broken(list[dict[str, Any]]):
+        def __getitem__(self, index: Any) -> Any:
+            if index == 2:
+                raise broken
+            return super().__getitem__(index)
+
+    rows = Broken([dict(demo.rows()[i]) for i in range(5)])
+    rows[4]["image"] = None
+    summary = evaluate(Echo(), rows, tmp_path / "run", data_name="mine")
+    assert (summary.answered, summary.failed) == (3, 2)
+    told = [record["error"] for record in answers(tmp_path / "run") if record["status"] == "failed"]
+    assert all("cannot be read" in error for error in told)
+    shown = list(try_rows(Echo(), rows, 5))
+    assert sum(record["error"] is not None for _, record in shown) == 2
+
+
+def test_other_pictures_are_other_data(tmp_path: Path) -> None:
+    run(Echo(), tmp_path / "run", data_version="build 1")
+    with pytest.raises(MedqDegError, match=r"data\.fingerprint was"):
+        run(Echo(), tmp_path / "run", data_version="build 2")
+
+
+def test_the_environment_of_the_first_start_is_kept(tmp_path: Path) -> None:
+    run(Echo(), tmp_path / "run")
+    path = tmp_path / "run" / "run.json"
+    before = json.loads(path.read_text())
+    before["environment"]["accelerator"] = "H100"
+    path.write_text(json.dumps(before))
+    for _ in range(2):
+        run(Echo(), tmp_path / "run")
+    after = json.loads(path.read_text())
+    assert after["environment"]["accelerator"] == "H100"
+    assert [later["accelerator"] for later in after["later_environments"]] == [None]

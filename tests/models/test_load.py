@@ -55,3 +55,8 @@ def test_a_name_that_is_nothing_is_refused() -> None:
     pytest.importorskip("transformers")
     with pytest.raises(MedqDegError, match="no-such/model"):
         load_model("no-such/model", transformers={})
+
+
+def test_a_way_to_vote_that_only_transformers_has_is_refused_elsewhere() -> None:
+    with pytest.raises(MedqDegError, match="votes must be sampled with an endpoint, got 'exact'"):
+        load_model("tiny", transformers={"votes": "exact"}, endpoint="http://localhost:1")

@@ -208,6 +208,24 @@ class Broken:
         return self.rows[index]
 
 
+def test_probabilities_that_are_no_numbers_fail_their_row_alone(llava: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = TransformersModel(llava, max_new_tokens=LONGEST, batch_size=8)
+    head = model.model.lm_head
+
+    def overflow(module: Any, inputs: Any, logits: torch.Tensor) -> torch.Tensor:
+        if len(logits) == ROWS:  # the prefill
+            logits[2] = float("nan")
+        return logits
+
+    handle = head.register_forward_hook(overflow)
+    replies = list(model.answer(work(), 10))
+    handle.remove()
+    assert [reply.error is None for reply in replies].count(False) == 1
+    assert next(reply.error for reply in replies if reply.error).startswith("the model's probabilities are not numbers")
+    whole = answer(llava)
+    assert all(reply.texts == whole[reply.id].texts for reply in replies if reply.error is None)
+
+
 def test_stopping_ends_after_the_batch_in_flight(llava: str) -> None:
     model = TransformersModel(llava, max_new_tokens=LONGEST, batch_size=2)
     queries = work(12)
