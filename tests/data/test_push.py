@@ -13,7 +13,7 @@ import yaml
 
 from medq_deg.data.build import build
 from medq_deg.hub.push import eval_yaml
-from tests.data.hub_double import HubDouble
+from tests.hub.double import HubDouble
 from tests.data.sources_of_demo import write_folder
 
 TOKEN = "hf_secretsecretsecret"
