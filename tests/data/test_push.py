@@ -13,8 +13,8 @@ import yaml
 
 from medq_deg.data.build import build
 from medq_deg.hub.entries import eval_yaml
-from tests.hub.double import HubDouble
 from tests.data.sources_of_demo import write_folder
+from tests.hub.double import HubDouble
 
 TOKEN = "hf_secretsecretsecret"
 

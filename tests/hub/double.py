@@ -96,11 +96,9 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
                 return self.create(json.loads(body))
             if path == "/api/validate-yaml":
                 return self.reply(200, {"errors": [], "warnings": []})
-            found = re.match(
-                r"^/api/(models|datasets)/([^/]+/[^/]+?)(?:/(preupload|commit|revision|tree)/(.*))?$", path
-            )
+            found = re.match(r"^/api/(models|datasets)/([^/]+/[^/]+?)(?:/(preupload|commit|revision|tree)/.*)?$", path)
             if found:
-                kind, name, action, rest = found.groups()
+                kind, name, action = found.groups()
                 if name not in hub.repositories or hub.kind(name) != kind:
                     return self.no_repository()
                 if action == "preupload":
