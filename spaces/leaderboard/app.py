@@ -53,8 +53,10 @@ degradation. **Drop**: L0 minus L2. **Calibration shift**: confidence minus accu
 """
 
 CSS = """
+#board { --font-mono: var(--font); font-variant-numeric: tabular-nums; }
 .page table { border-collapse: collapse; margin: 0.5em 0 1.5em 0; }
-.page th, .page td { padding: 0.25em 0.9em; text-align: right; border-bottom: 1px solid var(--border-color-primary); }
+.page th, .page td { padding: 0.25em 0.9em; text-align: right; border: none !important; }
+.page tr { border-bottom: 1px solid var(--border-color-primary); }
 .page th:first-child, .page td:first-child { text-align: left; }
 .page .bar { display: inline-block; width: 8em; height: 0.7em; background: var(--background-fill-secondary);
   margin-left: 0.6em; }
@@ -230,6 +232,19 @@ def _difference(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one - other
 
 
+def shown(rows: list[list[Any]]) -> dict[str, Any]:
+    """Return rows as Gradio's table takes them: numbers to sort by, and how they look."""
+
+    def look(value: Any, decimals: int) -> str:
+        if isinstance(value, str):
+            return value
+        return "-" if value is None else f"{value:.{decimals}f}"
+
+    looks = [[look(value, 1 if place == 2 else 2) for place, value in enumerate(row)] for row in rows]
+    styles = [["text-align: right" if kind == "number" else "" for kind in TYPES] for _ in rows]
+    return {"data": rows, "headers": list(HEADERS), "metadata": {"display_value": looks, "styling": styles}}
+
+
 def note(degradation: str, modality: str, unusable: int) -> str:
     """Return what to know about the table."""
     parts = []
@@ -238,7 +253,7 @@ def note(degradation: str, modality: str, unusable: int) -> str:
     if degradation != ALL:
         parts.append("L0 is over all clean questions of the modality, whichever degradations they have.")
     if unusable:
-        parts.append(f"{unusable} submitted files could not be used.")
+        parts.append(f"Submitted files that could not be used: {unusable}.")
     return " ".join(parts)
 
 
@@ -249,14 +264,20 @@ def model_page(entry: Entry) -> str:
         f"<h2>{escape(entry.label)}</h2>",
         f"<p>{escape(entry.group)}, {size}, {entry.source}. {escape(entry.about)}</p>",
         _html_table(
-            ("", "Accuracy"),
-            [(name, _bar(value)) for name, value in zip(SEVERITY_NAMES, entry.accuracy, strict=True)],
+            ("", "Accuracy", "Confidence", "Calibration shift"),
+            [_severity(entry, *each) for each in zip(SEVERITY_NAMES, entry.accuracy, strict=True)],
         ),
     ]
     if entry.cells:
         parts += ["<h3>By degradation</h3>", _breakdown(entry.cells, "degradation", DEGRADATION_NAMES, ("L1", "L2"))]
         parts += ["<h3>By modality</h3>", _breakdown(entry.cells, "modality", MODALITIES, SEVERITY_NAMES)]
     return f'<div class="page">{"".join(parts)}</div>'
+
+
+def _severity(entry: Entry, name: str, accuracy: float) -> tuple[str, ...]:
+    confidence = _mean(entry.cells, name, "confidence")
+    shift = _difference(confidence, accuracy)
+    return name, _bar(accuracy), _bar(confidence), "-" if shift is None else f"{shift:+.1f}"
 
 
 def _breakdown(cells: Sequence[Cell], column: str, names: Iterable[str], severities: Sequence[str]) -> str:
@@ -316,12 +337,14 @@ def build(where: str = "") -> Any:
     keys = {f"{entry.label} ({entry.source})": entry for entry in entries}
 
     def show(groups: list[str], sizes: list[str], degradation: str, modality: str) -> tuple[Any, str]:
-        return table(entries, groups, sizes, degradation, modality), note(degradation, modality, unusable)
+        return shown(table(entries, groups, sizes, degradation, modality)), note(degradation, modality, unusable)
 
-    def open_model(event: gr.SelectData) -> tuple[Any, str, str]:
+    def open_model(event: Any) -> tuple[Any, str, str]:
         entry = by_key[(event.row_value[0], event.row_value[-1])]
         return gr.Tabs(selected="model"), f"{entry.label} ({entry.source})", model_page(entry)
 
+    # Gradio looks for the class itself, which only this function has imported.
+    open_model.__annotations__["event"] = gr.SelectData
     with gr.Blocks(title="MedQ-Deg leaderboard", analytics_enabled=False) as app:
         gr.Markdown(
             "# MedQ-Deg leaderboard\nCan a vision-language model still be trusted when the medical image is bad?"
@@ -338,13 +361,13 @@ def build(where: str = "") -> Any:
                     modality = gr.Dropdown([ALL, *MODALITIES], value=ALL, label="Modality")
                 said = gr.Markdown(note(ALL, ALL, unusable))
                 board = gr.Dataframe(
-                    table(entries),
+                    shown(table(entries)),
                     headers=list(HEADERS),
                     datatype=list(TYPES),
                     type="array",
                     interactive=False,
                     max_height=700,
-                    column_widths=["26%", "11%", "9%", "8%", "8%", "8%", "8%", "12%", "10%"],
+                    column_widths=["25%", "11%", "9%", "8%", "8%", "8%", "8%", "14%", "9%"],
                     buttons=[],
                     elem_id="board",
                     label="Accuracy in percent. Click a heading to sort, a row to open the model's page.",
