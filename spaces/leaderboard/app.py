@@ -370,7 +370,7 @@ def build(where: str = "") -> Any:
                     column_widths=["25%", "11%", "9%", "8%", "8%", "8%", "8%", "14%", "9%"],
                     buttons=[],
                     elem_id="board",
-                    label="Accuracy in percent. Click a heading to sort, a row to open the model's page.",
+                    label="Accuracy in percent. The menu ⋮ of a heading sorts; a click on a row opens the model's page.",
                 )
             with gr.Tab("Model", id="model"):
                 chosen = gr.Dropdown(list(keys), value=next(iter(keys)), label="Model")
