@@ -56,7 +56,7 @@ CSS = """
 #board { --font-mono: var(--font); font-variant-numeric: tabular-nums; }
 .page table { border-collapse: collapse; margin: 0.5em 0 1.5em 0; }
 .page th, .page td { padding: 0.25em 0.9em; text-align: right; border: none !important; }
-.page tr { border-bottom: 1px solid var(--border-color-primary); }
+.page tr { border: none !important; box-shadow: 0 1px 0 var(--border-color-primary); }
 .page th:first-child, .page td:first-child { text-align: left; }
 .page .bar { display: inline-block; width: 8em; height: 0.7em; background: var(--background-fill-secondary);
   margin-left: 0.6em; }
@@ -370,7 +370,7 @@ def build(where: str = "") -> Any:
                     column_widths=["25%", "11%", "9%", "8%", "8%", "8%", "8%", "14%", "9%"],
                     buttons=[],
                     elem_id="board",
-                    label="Accuracy in percent. The menu ⋮ of a heading sorts; a click on a row opens the model's page.",
+                    label="Accuracy in percent. The menu ⋮ of a heading sorts; a click on a row opens its model.",
                 )
             with gr.Tab("Model", id="model"):
                 chosen = gr.Dropdown(list(keys), value=next(iter(keys)), label="Model")

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from medq_deg.hub.submit import prepare_results
+from tests.hub.double import HubDouble
 from tests.hub.runs import benchmark_rows, make_run
 from tests.hub.test_submit import STRANGE
 
@@ -108,6 +109,26 @@ def test_runs_of_one_model_have_labels_of_their_own(app: ModuleType, results: Pa
     assert labels == ["org/small", "org/small (run 2)", "org/small (run 3)"]
 
 
+def test_a_dataset_of_results_is_read_from_the_hub_small_files_alone(results: Path, tmp_path: Path) -> None:
+    code = (
+        "import app; folder = app.find_results('me/results'); print(app.read_results(folder)[0][0].label);"
+        "print(sorted({path.name for path in folder.rglob('*') if path.is_file()}))"
+    )
+    hub = HubDouble()
+    paths = [path for path in results.glob("results/org-small*/*") if path.is_file()]
+    hub.repositories["me/results"] = {path.relative_to(results).as_posix(): path.read_bytes() for path in paths}
+    variables = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
+    variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(APP.parent)])
+    variables.pop("HF_HUB_OFFLINE", None)
+    try:
+        read = subprocess.run(
+            [sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False, timeout=120
+        )
+    finally:
+        hub.close()
+    assert read.stdout.splitlines() == ["org/small", "['leaderboard.json']"], read.stderr
+
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -148,31 +169,35 @@ def test_the_page_sorts_filters_and_opens_a_model_without_a_request_to_elsewhere
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1300, "height": 900})
         requests: list[str] = []
-        troubles: list[Any] = []
+        troubles: list[str] = []
         page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: troubles.append(error))
+        page.on("pageerror", lambda error: troubles.append(str(error)))
         page.goto(address)
         board = page.locator("#board")
 
-        def first_row() -> Any:
-            return board.locator("[role=gridcell]")
-
         def cell(place: int) -> Any:
-            return first_row().nth(place)
+            return board.locator("[role=gridcell]").nth(place)
 
         expect(cell(0)).to_contain_text("InternVL3-Instruct(78B)")
         page.screenshot(path=shots / "leaderboard.png")
 
         # Sorting: by the drop, upwards, then downwards, as numbers.
         for order, item in ((1, "Sort ascending"), (-1, "Sort descending")):
-            heading = board.locator("[role=columnheader]", has_text="Drop").first
-            heading.hover()
-            heading.get_by_label("Open cell menu").click()
+            drop = board.locator("[role=columnheader]", has_text="Drop").first
+            drop.hover()
+            drop.get_by_label("Open cell menu").click()
             page.get_by_role("menuitem", name=item).click()
             page.wait_for_timeout(500)
             drops = [float(cell(6 + 9 * row).inner_text()) for row in range(8)]
             assert drops == sorted(drops, reverse=order < 0), drops
         page.screenshot(path=shots / "sorted.png")
+
+        # A row opens its model's page, also where the rows are not in the order in which they came.
+        name = cell(9).inner_text().strip()
+        cell(9).click()
+        heading = page.locator("#page h2")
+        expect(heading).to_have_text(name)
+        page.get_by_role("tab", name="Leaderboard").click()
 
         # Filters.
         def choose(label: str, option: str) -> None:
@@ -190,9 +215,7 @@ def test_the_page_sorts_filters_and_opens_a_model_without_a_request_to_elsewhere
         expect(cell(0)).to_contain_text(STRANGE)
         page.screenshot(path=shots / "filtered.png")
 
-        # A row opens its model's page.
         cell(0).click()
-        heading = page.locator("#page h2")
         expect(heading).to_have_text(STRANGE)
         expect(page.locator("#page")).to_contain_text("motion blur")
         page.wait_for_timeout(500)
