@@ -306,7 +306,10 @@ def _read(repo: str, repo_type: str, path: str) -> tuple[str, str | None]:
             held = Path(api.hf_hub_download(repo, path, repo_type=repo_type, revision=commit))
         except RemoteEntryNotFoundError:
             return commit, None
+    try:
         return commit, held.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise MedqDegError(f"{repo}: {path} on the Hub is no text; repair it there first") from None
 
 
 def _refuse_secrets(files: Mapping[str, bytes]) -> None:

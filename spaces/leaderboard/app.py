@@ -55,8 +55,9 @@ degradation. **Drop**: L0 minus L2. **Calibration shift**: confidence minus accu
 CSS = """
 #board { --font-mono: var(--font); font-variant-numeric: tabular-nums; }
 .page table { border-collapse: collapse; margin: 0.5em 0 1.5em 0; }
-.page th, .page td { padding: 0.25em 0.9em; text-align: right; border: none !important; }
-.page tr { border: none !important; box-shadow: 0 1px 0 var(--border-color-primary); }
+.page th, .page td { padding: 0.25em 0.9em; text-align: right; }
+.page table, .page thead, .page tbody, .page tr, .page th, .page td { border: none !important; }
+.page tr { box-shadow: 0 1px 0 var(--border-color-primary); }
 .page th:first-child, .page td:first-child { text-align: left; }
 .page .bar { display: inline-block; width: 8em; height: 0.7em; background: var(--background-fill-secondary);
   margin-left: 0.6em; }

@@ -183,6 +183,12 @@ def test_a_missing_repository_no_network_and_offline_mode_are_one_line(run: Path
     assert hub.commits == 0
 
 
+def test_a_file_on_the_hub_that_is_no_text_is_one_line(run: Path, hub: HubDouble) -> None:
+    hub.add_model("me/model", {PATH: bytes(range(256))})
+    assert "is no text; repair it there first" in submit(run, hub.address, *MODEL, "--yes").complaint
+    assert hub.commits == 0
+
+
 def test_a_change_between_the_diff_and_the_yes_is_noticed(run: Path, hub: HubDouble) -> None:
     def somebody_else() -> None:
         if hub.reads == 2:
