@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -139,12 +140,18 @@ def address(results: Path, tmp_path: Path) -> Iterator[str]:
     if CHROMIUM is None:
         pytest.skip("Chromium is not installed")
     log = tmp_path / "log"
+    # Whatever the server asks of the world goes to a proxy that only listens.
+    proxy = socket.create_server(("127.0.0.1", 0))
+    proxy.setblocking(False)
+    outside = f"http://127.0.0.1:{proxy.getsockname()[1]}"
     variables = {
         **os.environ,
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         "RESULTS": str(results),
         "GRADIO_SERVER_NAME": "127.0.0.1",
+        **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), outside),
+        **dict.fromkeys(("NO_PROXY", "no_proxy"), "127.0.0.1,localhost"),
     }
     with log.open("wb") as file:
         server = subprocess.Popen([sys.executable, str(APP)], env=variables, stdout=file, stderr=file, cwd=tmp_path)
@@ -156,9 +163,12 @@ def address(results: Path, tmp_path: Path) -> Iterator[str]:
             time.sleep(0.25)
         assert found, log.read_text()
         yield found[0]
+        with pytest.raises(BlockingIOError):  # nobody came
+            proxy.accept()
     finally:
         server.terminate()
         server.wait(20)
+        proxy.close()
 
 
 def test_the_page_sorts_filters_and_opens_a_model_without_a_request_to_elsewhere(address: str, tmp_path: Path) -> None:
