@@ -1,1 +1,1 @@
-"""What goes to the Hugging Face Hub: the dataset."""
+"""What goes to the Hugging Face Hub: the dataset, and results of runs."""

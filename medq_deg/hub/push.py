@@ -3,40 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import yaml
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled, RepositoryNotFoundError
 
 from medq_deg.data.build import MANIFEST, REPORT
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
-from medq_deg.taxonomy import SEVERITY_NAMES
+from medq_deg.hub.entries import eval_yaml
+from medq_deg.hub.refusals import hub_errors
 
 EVAL = "eval.yaml"
-
-
-def eval_yaml() -> dict[str, Any]:
-    """Return what `eval.yaml` says of the benchmark: a task per severity, with the columns that inspect-ai reads."""
-    return {
-        "name": "MedQ-Deg",
-        "description": "Multiple-choice questions on medical images, clean (L0) and at two severities of degradation; "
-        "score: accuracy, the share of sampled answers that are right.",
-        "evaluation_framework": "inspect-ai",
-        "tasks": [
-            {
-                "id": f"accuracy_{split.lower()}",
-                "config": "default",
-                "split": split,
-                "field_spec": {"input": "question", "input_image": "image", "choices": "options", "target": "answer"},
-                "solvers": [{"name": "multiple_choice"}],
-                "scorers": [{"name": "choice"}],
-            }
-            for split in SEVERITY_NAMES
-        ],
-    }
 
 
 def push(folder: Path, repo: str, *, private: bool = False) -> str:
@@ -68,7 +45,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
     with replace_file(folder / EVAL) as file:
         file.write(yaml.safe_dump(eval_yaml(), sort_keys=False).encode())
     api = HfApi(library_name="medq-deg")
-    try:
+    with hub_errors(repo):
         api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
         commit = api.upload_folder(
             folder_path=folder,
@@ -77,15 +54,4 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
             allow_patterns=["data/*.parquet", "README.md", MANIFEST, REPORT, EVAL],
             commit_message="Add MedQ-Deg, built by medq-deg",
         )
-    except HFValidationError as error:
-        raise MedqDegError(f"{repo!r} is no name of a repository, ORG/NAME is wanted: {error}") from None
-    except OfflineModeIsEnabled:
-        raise MedqDegError(f"{repo}: nothing was sent, HF_HUB_OFFLINE forbids it") from None
-    except RepositoryNotFoundError:
-        raise MedqDegError(f"{repo}: there is no such repository, or the token may not see it") from None
-    except HfHubHTTPError as error:
-        status = error.response.status_code if error.response is not None else "no status"
-        raise MedqDegError(f"{repo}: the Hub refused ({status}); check the token's right to write there") from None
-    except (httpx2.HTTPError, OSError) as error:
-        raise MedqDegError(f"{repo}: the Hub cannot be reached ({type(error).__name__})") from None
     return str(commit.commit_url)

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from medq_deg.data.build import build
-from medq_deg.hub.push import eval_yaml
-from tests.data.hub_double import HubDouble
+from medq_deg.hub.entries import eval_yaml
 from tests.data.sources_of_demo import write_folder
+from tests.hub.double import HubDouble
 
 TOKEN = "hf_secretsecretsecret"
 
@@ -89,5 +89,5 @@ def test_a_bad_name_or_an_unfinished_build_is_one_line(built: Path, hub: HubDoub
 
 def test_eval_yaml_names_a_task_for_each_severity() -> None:
     value = yaml.safe_load(yaml.safe_dump(eval_yaml()))
-    assert [task["split"] for task in value["tasks"]] == ["L0", "L1", "L2"]
+    assert [task["split"] for task in value["tasks"]] == ["L0", "L1", "L2", "L2", "L2"]
     assert value["tasks"][0]["field_spec"]["target"] == "answer"

@@ -1,0 +1,345 @@
+"""Offering the results of a run to the Hub: figures to a model's repository, or answers to a dataset of results.
+
+`prepare` and `prepare_results` check the run and say what would change; `send` opens one pull request with one commit,
+so the repository gets all of it or nothing. Only whole runs on the benchmark's own data are accepted, of trained
+models, parsed strictly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from huggingface_hub import CommitOperationAdd, HfApi, get_token
+from huggingface_hub.errors import RemoteEntryNotFoundError
+
+import medq_deg
+from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.run import fingerprint
+from medq_deg.evaluation.score import METRICS, score_run
+from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
+from medq_deg.hub.entries import PATH, make_entries, merge, values
+from medq_deg.hub.refusals import check_repo, hub_errors
+from medq_deg.metrics.summary import SEPARATOR, summarize
+from medq_deg.models.published import published_models
+from medq_deg.taxonomy import SEVERITY_NAMES
+
+BENCHMARK_SOURCES: Final = ("gmai", "omnimedvqa", "medxpertqa", "release")
+"""Values of the column `source` that the benchmark's rows have; "demo" and a user's own "folder" are not among them."""
+
+RESULTS: Final = "results"
+"""Folder of a results dataset; each submission has a folder of its own in it, so that two never conflict."""
+
+LEADERBOARD: Final = "leaderboard.json"
+"""The file of a submission that the leaderboard reads."""
+
+ROW_COLUMNS: Final = (
+    "id",
+    "question_id",
+    "answer",
+    "modality",
+    "skills",
+    "task",
+    "level",
+    "degradation",
+    "category",
+    "severity",
+    "source",
+)
+"""What is published of a row: enough to score it again, but no picture and no text of a source."""
+
+_CELL = ("severity", "degradation", "modality")
+_SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@]+:[^/\s\"@]+@")
+_SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
+_SECRET_LENGTH = 8
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What would be sent.
+
+    Attributes
+    ----------
+    repo, repo_type : str
+        Where to, ORG/NAME and "model" or "dataset".
+    title : str
+        Of the pull request.
+    files : mapping from str to bytes
+        By path in the repository; the first is the one that `current` is compared with.
+    current : str, optional
+        What the first file holds on the Hub; None where it is not there, or was not asked for.
+    commit : str, optional
+        The commit of the repository that was looked at; None after a dry run.
+    diff : str
+        What would change; empty if nothing would.
+    """
+
+    repo: str
+    repo_type: str
+    title: str
+    files: Mapping[str, bytes]
+    current: str | None
+    commit: str | None
+    diff: str
+
+    @property
+    def path(self) -> str:
+        """Path of the first file."""
+        return next(iter(self.files))
+
+    @property
+    def text(self) -> str:
+        """Text of the first file."""
+        return self.files[self.path].decode()
+
+
+def prepare(run: Path, repo: str, dataset: str, *, dry_run: bool = False) -> Submission:
+    """Make the evaluation results of a run, for the repository of its model.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run. Its `metrics.json` is made anew.
+    repo : str
+        The model's repository, ORG/MODEL.
+    dataset : str
+        The benchmark's dataset on the Hub, ORG/NAME.
+    dry_run : bool
+        Ask the Hub nothing, and compare with an empty file.
+
+    Raises
+    ------
+    MedqDegError
+        If the run cannot be submitted, or the Hub cannot be read. Results of other datasets stay.
+    """
+    check_repo(repo)
+    check_repo(dataset)
+    _check(run)
+    entries = make_entries(score_run(run), dataset)
+    commit, current = (None, None) if dry_run else _read(repo, "model", PATH)
+    text = merge(current, entries)
+    lines = difflib.unified_diff(
+        (current or "").splitlines(), text.splitlines(), f"{repo}/{PATH} on the Hub", f"{repo}/{PATH}", lineterm=""
+    )
+    files = {PATH: text.encode()}
+    _refuse_secrets(files)
+    return Submission(repo, "model", "Add MedQ-Deg evaluation results", files, current, commit, "\n".join(lines))
+
+
+def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submission:
+    """Make a row of a results dataset: a folder with settings, rows, answers, figures and the leaderboard's entry.
+
+    Parameters
+    ----------
+    run : Path
+        Folder of the run. Its `metrics.json` is made anew.
+    repo : str
+        The results dataset, ORG/NAME.
+    dry_run : bool
+        Ask the Hub nothing.
+
+    Raises
+    ------
+    MedqDegError
+        If the run cannot be submitted, holds what looks like a secret, is in the dataset already, or the Hub cannot be
+        read.
+    """
+    check_repo(repo)
+    settings, rows, answers = _check(run)
+    result = score_run(run)
+    public = [{**{name: row[name] for name in ROW_COLUMNS}, "num_choices": len(row["options"])} for row in rows]
+    said = _lines(answers[row["id"]] for row in rows)
+    digest = hashlib.sha256(_json(settings) + said).hexdigest()
+    entry = leaderboard_entry(result, [{**row, **answers[row["id"]]} for row in public], digest)
+    folder = f"{RESULTS}/{safe_name(settings['model']['name'])}-{digest[:8]}"
+    files = {
+        f"{folder}/{LEADERBOARD}": _json(entry),
+        f"{folder}/{RUN}": _json(RunFolder(run).read_run()),
+        f"{folder}/{METRICS}": _json(result),
+        f"{folder}/{ROWS}": _lines(public),
+        f"{folder}/{ANSWERS}": said,
+    }
+    _refuse_secrets(files)
+    commit, current = (None, None) if dry_run else _read(repo, "dataset", next(iter(files)))
+    if current is not None:
+        raise MedqDegError(f"{repo}: holds this run already, in {folder}")
+    told = [f"+ {path} ({len(content):,} bytes)" for path, content in files.items()]
+    told += [f"    {task}: {value:.2f} %" for task, value in entry["values"].items()]
+    title = f"Add MedQ-Deg results of {' '.join(str(settings['model']['name']).split())[:100]}"
+    return Submission(repo, "dataset", title, files, current, commit, "\n".join(told))
+
+
+def send(submission: Submission) -> str:
+    """Open a pull request with the files of a submission, in one commit; return its address.
+
+    Raises
+    ------
+    MedqDegError
+        If there is no token, the repository changed since the submission was prepared, or the Hub refuses or cannot be
+        reached. Nothing is there then.
+    """
+    if submission.commit is None:
+        raise MedqDegError(f"{submission.repo}: a dry run cannot be sent")
+    if not get_token():
+        raise MedqDegError(f"{submission.repo}: no token; log in with `hf auth login`, or set HF_TOKEN")
+    commit, current = _read(submission.repo, submission.repo_type, submission.path)
+    if current != submission.current:
+        raise MedqDegError(
+            f"{submission.repo}: {submission.path} changed meanwhile; nothing was sent, start again to see what is new"
+        )
+    with hub_errors(submission.repo):
+        sent = _api().create_commit(
+            submission.repo,
+            [CommitOperationAdd(path, content) for path, content in submission.files.items()],
+            commit_message=submission.title,
+            commit_description=f"Made by `medq-deg submit`, medq-deg {medq_deg.__version__}.",
+            repo_type=submission.repo_type,
+            parent_commit=commit,
+            create_pr=True,
+        )
+    return str(sent.pr_url)
+
+
+def leaderboard_entry(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], digest: str) -> dict[str, Any]:
+    """Return what a leaderboard shows of a run.
+
+    Parameters
+    ----------
+    result : mapping
+        What `score_run` returned.
+    rows : sequence of mappings
+        Rows joined with their answers.
+    digest : str
+        SHA-256 of settings and answers.
+
+    Returns
+    -------
+    dict
+        `values` has the figures in percent; `cells` the rows, accuracy and confidence, as fractions, of every
+        combination of severity, degradation and modality, so that any choice of them is a weighted mean.
+    """
+    model = result["model"]
+    source: Any = "probabilities" if model.get("votes") == "exact" else "votes"
+    crossed = summarize(rows, by=[_CELL], source=source, confidence_level=None)["by"][SEPARATOR.join(_CELL)]
+    known = _published(model["name"])
+    parameters = model.get("parameters")
+    return {
+        "model": model["name"],
+        "group": known.group if known else "other",
+        "parameters_billion": parameters / 1e9 if parameters else (known.parameters_billion if known else None),
+        "fingerprint": digest,
+        "data": result["data"],
+        "votes": model.get("votes", "sampled"),
+        "trials": result["trials"],
+        "values": values(result),
+        "cells": [
+            {
+                **dict(zip(_CELL, key.split(SEPARATOR), strict=True)),
+                **{name: cell[name] for name in ("n", "accuracy", "confidence")},
+            }
+            for key, cell in crossed.items()
+        ],
+    }
+
+
+def safe_name(name: str) -> str:
+    """Return a model's name as part of a path: letters, digits, ".", "_" and "-" alone.
+
+    Examples
+    --------
+    >>> safe_name('org/"my" model 🩻')
+    'org-my-model'
+    """
+    return re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:80] or "model"
+
+
+def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Return settings, rows and answers of a run, or raise `MedqDegError` that says why it cannot be submitted."""
+    folder = RunFolder(run)
+    settings = folder.read_run()["settings"]
+    rows = folder.read_rows()
+    if not rows:
+        raise MedqDegError(f"{run}: the run has no rows")
+    if note := settings["model"].get("note"):
+        raise MedqDegError(f"{run}: the model is an {note}; results of untrained models are not submitted")
+    if settings.get("parser") != "strict":
+        raise MedqDegError(
+            f"{run}: its answers were parsed by {settings.get('parser')!r}; only strict parsing is submitted"
+        )
+    # The name of the data is the user's; the rows say where they come from, and the fingerprint that they are the ones
+    # that were asked.
+    foreign = sorted({str(row["source"]) for row in rows}.difference(BENCHMARK_SOURCES))
+    if settings["data"]["name"] == "demo" or foreign:
+        what = "the demo set" if "demo" in {settings["data"]["name"], *foreign} else f"data from {', '.join(foreign)}"
+        raise MedqDegError(f"{run}: is a run on {what}, which is not the benchmark")
+    if fingerprint(rows) != settings["data"]["fingerprint"]:
+        raise MedqDegError(
+            f"{run}: {ROWS} is not what the run was made with, or the run was made by a version of medq-deg with other "
+            "degradations; submit with the version that made it"
+        )
+    missing = [name for number, name in enumerate(SEVERITY_NAMES) if number not in {row["severity"] for row in rows}]
+    if missing:
+        raise MedqDegError(f"{run}: has no rows at {', '.join(missing)}; a submission needs all of L0, L1 and L2")
+    answers = folder.read_answers()
+    open_rows = sum(row["id"] not in answers for row in rows)
+    if open_rows:
+        raise MedqDegError(
+            f"{run}: {open_rows} of {len(rows)} rows have no answer; finish the run with the `medq-deg evaluate` "
+            "command that began it"
+        )
+    return dict(settings), rows, answers
+
+
+def _read(repo: str, repo_type: str, path: str) -> tuple[str, str | None]:
+    """Return the newest commit of a repository, and the text of a file in it or None."""
+    api = _api()
+    with hub_errors(repo):
+        commit = str(api.repo_info(repo, repo_type=repo_type).sha)
+        try:
+            held = Path(api.hf_hub_download(repo, path, repo_type=repo_type, revision=commit))
+        except RemoteEntryNotFoundError:
+            return commit, None
+    try:
+        return commit, held.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise MedqDegError(f"{repo}: {path} on the Hub is no text; repair it there first") from None
+
+
+def _refuse_secrets(files: Mapping[str, bytes]) -> None:
+    """Raise `MedqDegError` if a file holds a token: by its looks, or because this environment holds the same."""
+    held = {name: value for name, value in os.environ.items() if _SECRET_VARIABLE.search(name.upper())}
+    held["the Hub's token"] = get_token() or ""
+    for path, content in files.items():
+        text = content.decode()
+        for name, value in held.items():
+            if len(value) >= _SECRET_LENGTH and value in text:
+                raise MedqDegError(f"{path} holds the value of {name}; nothing was sent")
+        if _SECRET.search(text):
+            raise MedqDegError(f"{path} holds what looks like a token or a password; nothing was sent")
+
+
+def _published(name: str) -> Any:
+    folded = str(name).casefold()
+    for model in published_models():
+        if folded in {each.casefold() for each in (model.name, model.hub_id, model.api_name) if each}:
+            return model
+    return None
+
+
+def _api() -> HfApi:
+    return HfApi(library_name="medq-deg", library_version=medq_deg.__version__)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, indent=2, allow_nan=False).encode() + b"\n"
+
+
+def _lines(records: Iterable[Mapping[str, Any]]) -> bytes:
+    return b"".join(json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n" for record in records)
