@@ -192,7 +192,7 @@ def _cell(
     present, local = np.unique(cluster, return_inverse=True)
     clusters, n = present.size, len(cluster)
     columns = [*(second - first).T, np.ones(n)]
-    sums = np.stack([np.bincount(local, column, clusters) for column in columns], axis=1)
+    sums: FloatArray = np.stack([np.bincount(local, column, clusters).astype(np.float64) for column in columns], axis=1)
     drawn = np.empty((0, len(figures)))
     if clusters > 1:
         totals = np.concatenate([weights @ sums for weights in draws(clusters, n_resamples, seed)])

@@ -44,27 +44,21 @@ def compare_runs(
         If a folder is no run, the runs are over different data, or too few rows are answered by both.
     """
     check_same_data(first, second)
-    # Each may lack rows: what counts is what both have, and that is looked at below.
-    runs = read_answered(first, 0.0), read_answered(second, 0.0)
-    if not 0 <= coverage <= 1:
-        raise MedqDegError(f"coverage must be in [0, 1], got {coverage}")
+    runs = read_answered(first, coverage), read_answered(second, coverage)
     ids = [{row["id"] for row in run.rows} for run in runs]
     both = ids[0] & ids[1]
     share = len(both) / runs[0].wanted
     if not both or share < coverage:
-        lacking = " and ".join(
-            f"{path} lacks {run.wanted - len(run.rows)} of {run.wanted} rows"
-            for path, run in zip((first, second), runs, strict=True)
-        )
         raise MedqDegError(
-            f"{len(both)} rows are answered in both runs (coverage {share:.3f}, wanted {coverage:.3f}): {lacking}; "
-            "finish the runs, or lower --coverage"
+            f"{len(both)} of {runs[0].wanted} rows are answered in both {first} and {second} (coverage {share:.3f}, "
+            f"wanted {coverage:.3f}); finish the runs, or lower --coverage"
         )
     source: Source = "probabilities" if all(run.source == "probabilities" for run in runs) else "votes"
     same_trials = runs[0].settings["trials"] == runs[1].settings["trials"]
     figures = [name for name in COMPARED if source == "probabilities" or same_trials or name != "calibration_shift"]
     result = compare(
-        *([row for row in run.rows if row["id"] in both] for run in runs),
+        [row for row in runs[0].rows if row["id"] in both],
+        [row for row in runs[1].rows if row["id"] in both],
         by=BREAKDOWNS,
         figures=figures,
         source=source,
