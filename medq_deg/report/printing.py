@@ -12,19 +12,15 @@ from rich.text import Text
 from medq_deg.console import console
 from medq_deg.report.leaderboard import FIGURES, Entry, shown
 
-_LEADERBOARD = ("rank", "model", "group", *FIGURES, "data", "notes")
+_LEADERBOARD = ("rank", "model", "group", *FIGURES)
 
 
-def print_comparison(result: Mapping[str, Any], *, confidence: float = 0.95) -> None:
+def print_comparison(result: Mapping[str, Any]) -> None:
     """Print what `medq_deg.report.compare.compare_runs` returns: overall, change from L0, and each breakdown.
 
-    Parameters
-    ----------
-    result : mapping
-        The comparison.
-    confidence : float
-        A difference whose adjusted p-value is at most ``1 - confidence`` is in bold.
+    A difference that Holm's method leaves significant at the level of the intervals is in bold.
     """
+    alpha = 1 - result["confidence_level"]
     names = [str(result[side]["model"].get("name") or result[side]["run"]) for side in ("first", "second")]
     table = Table(title=Text(f"{names[1]} minus {names[0]}, on {result['rows']} rows of {result['data']['name']}"))
     table.caption = (
@@ -44,7 +40,7 @@ def print_comparison(result: Mapping[str, Any], *, confidence: float = 0.95) -> 
         if block:
             table.add_row(Text(block, style="italic"))
         for key, cell in cells.items():
-            shown_cells = [part for figure in result["figures"] for part in _difference(cell[figure], 1 - confidence)]
+            shown_cells = [part for figure in result["figures"] for part in _difference(cell[figure], alpha)]
             mark = "*" if cell["few_clusters"] else ""
             table.add_row(Text(("  " if block else "") + key + mark), str(cell["n"]), *shown_cells)
     Console(width=max(console.width, 140)).print(table)
@@ -53,19 +49,24 @@ def print_comparison(result: Mapping[str, Any], *, confidence: float = 0.95) -> 
 
 
 def print_leaderboard(entries: Sequence[Entry]) -> None:
-    """Print what `medq_deg.report.leaderboard.leaderboard` returns; your runs are in bold."""
+    """Print what `medq_deg.report.leaderboard.leaderboard` returns; runs are in bold, with their notes below."""
     table = Table(title="leaderboard")
-    table.caption = (
-        "accuracy and Calibration Shift as fractions; published figures: arXiv 2603.07769; "
-        "a run without a rank is not on the paper's data"
-    )
+    table.caption = "fractions; published figures: arXiv 2603.07769; rank: by accuracy at L2, on the paper's data only"
     for name in _LEADERBOARD:
         numeric = name in ("rank", *FIGURES)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=name in FIGURES)
+        table.add_column(
+            name.replace("_", " "), justify="right" if numeric else "left", no_wrap=name != "model", min_width=4
+        )
     for entry in entries:
         cells = [Text(shown(entry, name).replace(" [", "\n[")) for name in _LEADERBOARD]
         table.add_row(*cells, style="bold" if entry.run else None)
-    Console(width=max(console.width, 150)).print(table)
+    Console(width=max(console.width, 160)).print(table)
+    for entry in entries:
+        if entry.run:
+            told = f"{entry.model} ({entry.run}): {entry.data}, {entry.votes} votes per row"
+            console.print(
+                f"{told}; {entry.notes}" if entry.notes else told, soft_wrap=True, highlight=False, markup=False
+            )
 
 
 def _difference(part: Mapping[str, Any], alpha: float) -> tuple[Text, Text]:
