@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,8 +56,11 @@ def knows(rows: list[dict[str, Any]]) -> Callable[..., Knows]:
 
 
 @pytest.fixture
-def run(rows: list[dict[str, Any]], tmp_path: Path) -> Callable[..., Path]:
+def run(rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
     """Return a function that runs a model over rows and returns the folder."""
+    monkeypatch.setattr(
+        os, "fsync", lambda handle: None
+    )  # a sync for each row takes most of the time, for nothing here
     made = 0
 
     def make(model: Any, over: list[dict[str, Any]] = rows, name: str = "demo", **options: Any) -> Path:

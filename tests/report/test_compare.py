@@ -26,7 +26,7 @@ def test_a_run_does_not_differ_from_itself(run: Run, knows: Knows) -> None:
     for cell in [*cells, *result["change_from_l0"].values()]:
         for figure in COMPARED:
             assert cell[figure]["difference"] == 0
-            assert cell[figure]["difference_ci"] == [0, 0]
+            assert cell[figure]["difference_ci"] == ([0, 0] if cell["clusters"] > 1 else None)
             assert cell[figure]["p"] == cell[figure]["p_holm"] == 1
 
 
@@ -95,7 +95,7 @@ def test_incomplete_runs_are_compared_only_where_both_answered_and_only_if_asked
     first, second = knows(0.3), knows(0.6)
     first.fails, second.fails = {rows[0]["id"], rows[1]["id"]}, {rows[1]["id"], rows[2]["id"]}
     paths = run(first), run(second)
-    with pytest.raises(MedqDegError, match="2 of .* rows have no answer"):
+    with pytest.raises(MedqDegError, match=r"2 of .* rows have no answer"):
         compare_runs(*paths)
     covered = (len(rows) - 2) / len(rows)
     with pytest.raises(MedqDegError, match="rows are answered in both"):
@@ -110,7 +110,7 @@ def test_runs_with_no_answered_row_in_common_are_refused(run: Run, knows: Knows,
     first, second = knows(), knows()
     ids = [row["id"] for row in rows]
     first.fails, second.fails = set(ids[:50]), set(ids[50:])
-    with pytest.raises(MedqDegError, match="0 of .* rows are answered in both"):
+    with pytest.raises(MedqDegError, match=r"0 of .* rows are answered in both"):
         compare_runs(run(first), run(second), coverage=0)
 
 
