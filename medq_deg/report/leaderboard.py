@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, Final
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.score import AnsweredRun, read_answered
 from medq_deg.files import replace_file
-from medq_deg.metrics import summarize
+from medq_deg.metrics import PairingWarning, summarize
 from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS, PublishedResult, published_results
 from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
 
@@ -217,7 +218,10 @@ def _published(result: PublishedResult) -> Entry:
 
 
 def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
-    figures = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)["by_severity"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairingWarning)  # nothing here is paired
+        summary = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)
+    figures = summary["by_severity"]
     values: dict[str, float | None] = {}
     intervals: dict[str, tuple[float, float]] = {}
     for level in SEVERITY_NAMES:

@@ -54,13 +54,14 @@ def print_leaderboard(entries: Sequence[Entry]) -> None:
     table.caption = "fractions; published figures: arXiv 2603.07769; rank: by accuracy at L2, on the paper's data only"
     for name in _LEADERBOARD:
         numeric = name in ("rank", *FIGURES)
-        table.add_column(
-            name.replace("_", " "), justify="right" if numeric else "left", no_wrap=name != "model", min_width=4
-        )
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", no_wrap=numeric)
+    names = max((len(entry.model) for entry in entries), default=0)
+    table.columns[1].min_width = min(names, 36)
+    table.columns[1].overflow = "fold"
     for entry in entries:
         cells = [Text(shown(entry, name).replace(" [", "\n[")) for name in _LEADERBOARD]
         table.add_row(*cells, style="bold" if entry.run else None)
-    Console(width=max(console.width, 160)).print(table)
+    Console(width=max(console.width, 180)).print(table)
     for entry in entries:
         if entry.run:
             told = f"{entry.model} ({entry.run}): {entry.data}, {entry.votes} votes per row"

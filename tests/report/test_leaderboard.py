@@ -70,7 +70,7 @@ def test_every_published_model_has_all_its_tables() -> None:
         assert set(result.by_category) == {"average", *taxonomy.CATEGORIES}
         assert set(result.by_task) == {"average", *taxonomy.TASKS}
         for part in (*result.by_category.values(), *result.by_task.values()):
-            assert 0 < part.accuracy < 1
+            assert 0 <= part.accuracy < 1
             assert abs(part.drop) < 0.2
 
 
@@ -174,10 +174,7 @@ def test_a_run_on_the_release_is_ranked_if_it_has_the_papers_rows(
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_any_column_sorts_with_unknown_figures_last(column: str, run: Run, knows: Knows, rows: list[Any]) -> None:
-    if not hasattr(test_any_column_sorts_with_unknown_figures_last, "path"):
-        degraded = [row for row in rows if row["severity"] == 2]
-        test_any_column_sorts_with_unknown_figures_last.path = run(knows(), degraded)  # type: ignore[attr-defined]
-    path = test_any_column_sorts_with_unknown_figures_last.path  # type: ignore[attr-defined]
+    path = run(knows(), [row for row in rows if row["severity"] == 2])
     entries = leaderboard([path], sort_by=column, n_resamples=10)
     known = [getattr(entry, column) not in (None, "") for entry in entries]
     assert known == sorted(known, reverse=True)
@@ -210,7 +207,7 @@ def test_an_incomplete_run_needs_leave_and_is_marked(run: Run, knows: Knows, row
     model = knows()
     model.fails = {rows[0]["id"]}
     path = run(model)
-    with pytest.raises(MedqDegError, match="1 of .* rows have no answer"):
+    with pytest.raises(MedqDegError, match=r"1 of .* rows have no answer"):
         leaderboard([path])
     (entry,) = mine(leaderboard([path], coverage=0.9, n_resamples=10))
     assert entry.coverage == (len(rows) - 1) / len(rows)
