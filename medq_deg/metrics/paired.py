@@ -128,9 +128,9 @@ def sign_flip_p(sums: FloatArray) -> float:
 
     Returns
     -------
-    float in (0, 1]
+    float in [0, 1]
         Exact for up to `EXACT_UPTO` sums that are not 0; beyond, by the normal distribution with the variance that
-        flipping gives, the sum of squares. It needs no seed and is never 0 by counting.
+        flipping gives, the sum of squares. It needs no seed, and can be small enough to survive Holm's method.
     """
     told = sums[np.abs(sums) > _SAME]
     total = abs(float(told.sum()))

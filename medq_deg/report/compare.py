@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
 from medq_deg.evaluation.store import RunFolder
+from medq_deg.files import replace_file
 from medq_deg.metrics import COMPARED, compare
 from medq_deg.metrics.rows import Source
 
@@ -81,6 +84,12 @@ def compare_runs(
         "notes": _notes(runs, source, share),
         **result,
     }
+
+
+def write_comparison(result: Mapping[str, Any], path: Path) -> None:
+    """Write what `compare_runs` returns as JSON."""
+    with replace_file(path) as file:
+        file.write(json.dumps(result, indent=2).encode() + b"\n")
 
 
 def check_same_data(first: Path, second: Path) -> None:

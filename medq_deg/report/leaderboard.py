@@ -31,6 +31,7 @@ FIGURES: Final = (
     "shift_l1",
     "shift_l2",
 )
+_WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "drop")
 COLUMNS: Final = ("rank", "model", "group", *FIGURES, "data", "votes", "coverage", "comparable", "run", "notes")
 """Every column, in order; a table can be sorted by any of them."""
 
@@ -66,7 +67,7 @@ class Entry:
     notes : str
         What keeps the figures from being compared with the paper's.
     intervals : mapping from figure to (low, high)
-        95 % intervals of a run's figures.
+        95 % intervals of a run's accuracies and shifts.
     rank : int, optional
         Place by accuracy at L2 among the comparable models.
     """
@@ -138,13 +139,13 @@ def leaderboard(
 
 
 def to_csv(entries: Iterable[Entry]) -> str:
-    """Return a table with a line for each model, and two columns for the interval of each figure."""
+    """Return a table with a line for each model, and two columns for the interval of each accuracy and shift."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    bounds = [f"{name}_{side}" for name in FIGURES for side in ("low", "high")]
+    bounds = [f"{name}_{side}" for name in _WITH_INTERVAL for side in ("low", "high")]
     writer.writerow([*COLUMNS, *bounds])
     for entry in entries:
-        limits = [limit for name in FIGURES for limit in entry.intervals.get(name, (None, None))]
+        limits = [limit for name in _WITH_INTERVAL for limit in entry.intervals.get(name, (None, None))]
         writer.writerow([*_values(entry).values(), *limits])
     return file.getvalue()
 
@@ -211,6 +212,11 @@ def _sorted(entries: Iterable[Entry], column: str) -> list[Entry]:
     return sorted(entries, key=key)
 
 
+def one_line(text: object) -> str:
+    """Return a name as one line that any file can hold: a model may say half a surrogate pair of itself."""
+    return " ".join(str(text).encode("utf-8", "replace").decode().split())
+
+
 def _published(result: PublishedResult) -> Entry:
     l0, l1, l2 = result.accuracy
     shifts = [at.shift for at in result.calibration] if result.calibration else [None] * len(SEVERITIES)
@@ -235,7 +241,7 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
     exact = run.source == "probabilities"
     notes = _notes(run, figures)
     return Entry(
-        model=_one_line(settings["model"].get("name") or path.name),
+        model=one_line(settings["model"].get("name") or path.name),
         group=YOURS,
         accuracy_l0=clean,
         accuracy_l1=values["accuracy_l1"],
@@ -244,11 +250,11 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
         shift_l0=values["shift_l0"],
         shift_l1=values["shift_l1"],
         shift_l2=values["shift_l2"],
-        data=_one_line(settings["data"].get("name")),
+        data=one_line(settings["data"].get("name")),
         votes="exact" if exact else settings["trials"],
         coverage=len(run.rows) / run.wanted,
         comparable=not any(fatal for _, fatal in notes),
-        run=_one_line(path),
+        run=one_line(path),
         notes="; ".join(note for note, _ in notes),
         intervals=intervals,
     )
@@ -273,11 +279,6 @@ def _notes(run: AnsweredRun, figures: Mapping[str, Any]) -> list[tuple[str, bool
 
 def _values(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in COLUMNS}
-
-
-def _one_line(text: object) -> str:
-    """Return a name as one line that any file can hold: a model may say half a surrogate pair of itself."""
-    return " ".join(str(text).encode("utf-8", "replace").decode().split())
 
 
 def _escape(text: str) -> str:

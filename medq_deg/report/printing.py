@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medq_deg.console import console
-from medq_deg.report.leaderboard import FIGURES, Entry, shown
+from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)
 
@@ -21,8 +21,9 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     A difference that Holm's method leaves significant at the level of the intervals is in bold.
     """
     alpha = 1 - result["confidence_level"]
-    names = [str(result[side]["model"].get("name") or result[side]["run"]) for side in ("first", "second")]
-    table = Table(title=Text(f"{names[1]} minus {names[0]}, on {result['rows']} rows of {result['data']['name']}"))
+    first, second = (one_line(result[side]["model"].get("name") or result[side]["run"]) for side in ("first", "second"))
+    data = one_line(result["data"].get("name"))
+    table = Table(title=Text(f"{second} minus {first}, on {result['rows']} rows of {data}"))
     table.caption = (
         "difference [95 % interval by bootstrap over questions], p adjusted by Holm's method within a block; "
         "* fewer than 30 questions"
@@ -42,10 +43,10 @@ def print_comparison(result: Mapping[str, Any]) -> None:
         for key, cell in cells.items():
             shown_cells = [part for figure in result["figures"] for part in _difference(cell[figure], alpha)]
             mark = "*" if cell["few_clusters"] else ""
-            table.add_row(Text(("  " if block else "") + key + mark), str(cell["n"]), *shown_cells)
+            table.add_row(Text(("  " if block else "") + one_line(key) + mark), str(cell["n"]), *shown_cells)
     Console(width=max(console.width, 140)).print(table)
     for note in result["notes"]:
-        console.print(f"Note: {note}.", soft_wrap=True, highlight=False, markup=False)
+        console.print(f"Note: {one_line(note)}.", soft_wrap=True, highlight=False, markup=False)
 
 
 def print_leaderboard(entries: Sequence[Entry]) -> None:

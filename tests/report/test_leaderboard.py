@@ -125,6 +125,12 @@ def test_the_inter_model_effect_can_be_asked_of_some_models() -> None:
         published_inter_model("L3")
 
 
+def test_the_page_says_what_the_figures_say() -> None:
+    page = " ".join((Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8").split())
+    assert f"{published_inter_model('L2')['share']:.0%}".replace("%", " %") + " of the pairs at L2" in page
+    assert f"for {sum(result.calibration is None for result in published_results())} of its models" in page
+
+
 def test_without_runs_the_leaderboard_is_the_papers() -> None:
     entries = leaderboard()
     assert [entry.rank for entry in entries] == list(range(1, 41))
@@ -219,6 +225,7 @@ def test_an_empty_run_is_refused(run: Run, knows: Knows) -> None:
         leaderboard([run(knows(), [])], coverage=0)
 
 
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.ClusterWarning")
 def test_a_hundred_runs_stand_side_by_side(run: Run, knows: Knows, rows: list[Any]) -> None:
     few = [row for row in rows if row["question_id"] in {row["question_id"] for row in rows[:2]}]
     seen: list[tuple[int, int]] = []
@@ -244,7 +251,7 @@ def test_exports_hold_the_same_figures_whatever_the_model_is_called(run: Run, kn
             assert record[figure] == value
             assert line[figure] == ("" if value is None else repr(value))
             low = entry.intervals.get(figure, (None,))[0]
-            assert line[f"{figure}_low"] == ("" if low is None else repr(low))
+            assert line.get(f"{figure}_low", "") == ("" if low is None else repr(low))
             assert record["intervals"].get(figure, [None])[0] == low
     assert 'org/"mine", | `x` <b> 🩻' in {record["model"] for record in records}
     markdown = (tmp_path / "board.md").read_text(encoding="utf-8").splitlines()
