@@ -123,11 +123,15 @@ def test_an_empty_run_and_no_run_are_refused(run: Run, knows: Knows, tmp_path: P
         compare_runs(full, tmp_path / "nowhere")
 
 
-def test_runs_with_other_numbers_of_votes_are_not_compared_in_calibration_shift(run: Run, knows: Knows) -> None:
+def test_runs_with_other_numbers_of_votes_are_not_compared_in_calibration_shift(
+    run: Run, knows: Knows, capsys: pytest.CaptureFixture[str]
+) -> None:
     result = compare_runs(run(knows()), run(knows(), trials=5), n_resamples=50)
     assert result["figures"] == ["accuracy", "agreement_shift"]
     assert "calibration_shift" not in result["overall"]
     assert "the runs differ in trials: 10 and 5" in result["notes"]
+    print_comparison(result)
+    assert "Note: calibration_shift depends on the number of votes, and is left out." in capsys.readouterr().out
 
 
 def test_exact_votes_are_compared_by_probabilities_if_both_have_them_else_by_votes(run: Run, knows: Knows) -> None:
