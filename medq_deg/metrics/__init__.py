@@ -1,7 +1,8 @@
 """Accuracy, confidence and Calibration Shift from sampled answers, with what makes them trustworthy.
 
 The public names of the statistics; nothing beyond numpy is imported. `calibration_shift` reports on one set
-of rows, `summarize` breaks a run down by columns, `inter_model` compares models.
+of rows, `summarize` breaks a run down by columns, `compare` compares two models row by row, `inter_model` asks of
+several models whether the weaker is the surer.
 """
 
 from medq_deg.metrics.caveats import (
@@ -14,10 +15,12 @@ from medq_deg.metrics.caveats import (
 from medq_deg.metrics.comparison import inter_model
 from medq_deg.metrics.dunning_kruger import holm, inter_model_rule, intra_model_rule
 from medq_deg.metrics.figures import FIGURES, SHIFTS
+from medq_deg.metrics.paired import COMPARED, compare
 from medq_deg.metrics.shift import accuracy, calibration_shift, confidence, risk_coverage, shift
 from medq_deg.metrics.summary import summarize
 
 __all__ = [
+    "COMPARED",
     "FIGURES",
     "SHIFTS",
     "ClusterWarning",
@@ -27,6 +30,7 @@ __all__ = [
     "UnparsableWarning",
     "accuracy",
     "calibration_shift",
+    "compare",
     "confidence",
     "holm",
     "inter_model",

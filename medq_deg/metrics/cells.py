@@ -91,7 +91,7 @@ def make_study(
             ClusterWarning,
             stacklevel=3,
         )
-    severity = None if severities is None else _check_severities(severities, len(cluster))
+    severity = None if severities is None else check_severities(severities, len(cluster))
     clean = np.full(len(cluster), -1)
     if severity is not None:
         found = np.bincount(cluster, severity == 0)
@@ -169,7 +169,8 @@ def describe(study: Study, chosen: IntArray | None = None) -> dict[str, Any]:
     return report
 
 
-def _check_severities(severities: Sequence[int], rows: int) -> IntArray:
+def check_severities(severities: Sequence[int], rows: int) -> IntArray:
+    """Return the severities of all rows as an array, or raise `MedqDegError` that names the first wrong one."""
     if not hasattr(severities, "__len__"):
         raise MedqDegError(f"severities must hold one value for each row, got {severities!r}.")
     if len(severities) != rows:

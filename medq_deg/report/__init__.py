@@ -1,0 +1,1 @@
+"""What a run says: comparison, leaderboard and the report page."""

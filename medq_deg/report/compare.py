@@ -1,0 +1,125 @@
+"""Two runs over the same data: what differs, by how much, and whether chance explains it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
+from medq_deg.evaluation.store import RunFolder
+from medq_deg.files import replace_file
+from medq_deg.metrics import COMPARED, compare
+from medq_deg.metrics.rows import Source
+
+SETTINGS = ("trials", "prompt", "parser")
+"""What may differ between two runs that are compared, and is told."""
+
+
+def compare_runs(
+    first: Path, second: Path, *, coverage: float = 1.0, n_resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """Compare two runs over the same data, on the rows that both have answered.
+
+    Parameters
+    ----------
+    first, second : Path
+        Folders of runs. Every difference is the second's figure minus the first's.
+    coverage : float
+        Least share of the rows that both runs must have answered, in [0, 1].
+    n_resamples, seed : int
+        Of the bootstrap.
+
+    Returns
+    -------
+    dict
+        Ready for JSON. ``first`` and ``second``: ``run``, ``model``, ``trials`` and ``coverage`` of each; ``data``;
+        ``rows`` compared and their ``coverage``; ``notes``: sentences about what a reader should know; and the
+        result of `medq_deg.metrics.compare`, broken down as `score_run` does. If both runs have exact votes they are
+        compared by their probabilities, else by their votes. Runs with different numbers of votes are not compared in
+        ``calibration_shift``, which depends on it.
+
+    Raises
+    ------
+    MedqDegError
+        If a folder is no run, the runs are over different data, or too few rows are answered by both.
+    """
+    check_same_data(first, second)
+    runs = read_answered(first, coverage), read_answered(second, coverage)
+    ids = [{row["id"] for row in run.rows} for run in runs]
+    both = ids[0] & ids[1]
+    share = len(both) / runs[0].wanted
+    if not both or share < coverage:
+        raise MedqDegError(
+            f"{len(both)} of {runs[0].wanted} rows are answered in both {first} and {second} (coverage {share:.3f}, "
+            f"wanted {coverage:.3f}); finish the runs, or lower --coverage"
+        )
+    source: Source = "probabilities" if all(run.source == "probabilities" for run in runs) else "votes"
+    same_trials = runs[0].settings["trials"] == runs[1].settings["trials"]
+    figures = [name for name in COMPARED if source == "probabilities" or same_trials or name != "calibration_shift"]
+    result = compare(
+        [row for row in runs[0].rows if row["id"] in both],
+        [row for row in runs[1].rows if row["id"] in both],
+        by=BREAKDOWNS,
+        figures=figures,
+        source=source,
+        n_resamples=n_resamples,
+        seed=seed,
+    )
+    return {
+        **{
+            key: {
+                "run": str(path),
+                "model": run.settings["model"],
+                "trials": run.settings["trials"],
+                "coverage": len(run.rows) / run.wanted,
+            }
+            for key, path, run in zip(("first", "second"), (first, second), runs, strict=True)
+        },
+        "data": runs[0].settings["data"],
+        "rows": len(both),
+        "coverage": share,
+        "notes": _notes(runs, source, share),
+        **result,
+    }
+
+
+def write_comparison(result: Mapping[str, Any], path: Path) -> None:
+    """Write what `compare_runs` returns as JSON."""
+    with replace_file(path) as file:
+        file.write(json.dumps(result, indent=2).encode() + b"\n")
+
+
+def check_same_data(first: Path, second: Path) -> None:
+    """Raise `MedqDegError` that names the data of both runs unless it is the same."""
+    runs = [RunFolder(path) for path in (first, second)]
+    data = [run.read_run()["settings"]["data"] for run in runs]
+    prints = [each.get("fingerprint") for each in data]
+    if prints[0] and prints[0] == prints[1]:
+        return
+    told = " and ".join(
+        f"{path} ({each.get('name')!r}, {each.get('rows')} rows, fingerprint {str(each.get('fingerprint'))[:12]})"
+        for path, each in zip((first, second), data, strict=True)
+    )
+    why = ""
+    if data[0].get("rows") == data[1].get("rows") and runs[0].read_rows() == runs[1].read_rows():
+        why = ": the questions are the same, but their pictures were degraded by different versions of medq-deg"
+    raise MedqDegError(f"runs over different data cannot be compared: {told}{why}")
+
+
+def _notes(runs: tuple[AnsweredRun, AnsweredRun], source: Source, share: float) -> list[str]:
+    first, second = (run.settings for run in runs)
+    notes = [
+        f"the runs differ in {name}: {first[name]!r} and {second[name]!r}"
+        for name in SETTINGS
+        if first.get(name) != second.get(name)
+    ]
+    if first["trials"] != second["trials"] and source == "votes":
+        notes.append("calibration_shift depends on the number of votes, and is left out")
+    if source == "votes" and runs[0].source != runs[1].source:
+        notes.append("one run has exact votes and the other has not: both are compared by their sampled votes")
+    if share < 1:
+        notes.append(f"only the {share:.1%} of the rows that both runs have answered are compared")
+    return notes

@@ -1,0 +1,292 @@
+"""The leaderboard: the paper's 40 models with any runs among them, sorted, as CSV, Markdown or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.evaluation.score import AnsweredRun, read_answered
+from medq_deg.files import replace_file
+from medq_deg.metrics import PairingWarning, summarize
+from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS, PublishedResult, published_results
+from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
+
+PAPER: Final = "arXiv 2603.07769"
+YOURS: Final = "yours"
+"""The group of a run."""
+
+FIGURES: Final = (
+    "accuracy_l0",
+    "accuracy_l1",
+    "accuracy_l2",
+    "drop",
+    "shift_l0",
+    "shift_l1",
+    "shift_l2",
+)
+_WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "drop")
+COLUMNS: Final = ("rank", "model", "group", *FIGURES, "data", "votes", "coverage", "comparable", "run", "notes")
+"""Every column, in order; a table can be sorted by any of them."""
+
+_BEST_IS_HIGH: Final = ("accuracy_l0", "accuracy_l1", "accuracy_l2", "coverage", "comparable", "votes")
+_ENOUGH: Final = 0.99
+"""Share of the paper's rows at each severity that a run must have to stand in its ranks."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A model on the leaderboard; a figure that is not known is None.
+
+    Attributes
+    ----------
+    model, group : str
+        Its name and the paper's group, or "yours".
+    accuracy_l0, accuracy_l1, accuracy_l2 : float, optional
+        At each severity.
+    drop : float, optional
+        Accuracy at L0 minus that at L2; negative where the model got better.
+    shift_l0, shift_l1, shift_l2 : float, optional
+        Calibration Shift at each severity.
+    data : str
+        What the figures are from.
+    votes : int or str, optional
+        Votes per row, or "exact"; None for the paper's models.
+    coverage : float
+        Share of the rows that are answered.
+    comparable : bool
+        Whether the figures are from the paper's data.
+    run : str
+        Folder of a run; empty for the paper's models.
+    notes : str
+        What keeps the figures from being compared with the paper's.
+    intervals : mapping from figure to (low, high)
+        95 % intervals of a run's accuracies and shifts.
+    rank : int, optional
+        Place by accuracy at L2 among the comparable models.
+    """
+
+    model: str
+    group: str
+    accuracy_l0: float | None
+    accuracy_l1: float | None
+    accuracy_l2: float | None
+    drop: float | None
+    shift_l0: float | None
+    shift_l1: float | None
+    shift_l2: float | None
+    data: str = PAPER
+    votes: int | str | None = None
+    coverage: float = 1.0
+    comparable: bool = True
+    run: str = ""
+    notes: str = ""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    rank: int | None = None
+
+
+def leaderboard(
+    runs: Sequence[Path] = (),
+    *,
+    sort_by: str = "accuracy_l2",
+    coverage: float = 1.0,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Entry]:
+    """Return the published models and the given runs, best first.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Folders of runs.
+    sort_by : str
+        One of `COLUMNS`. Accuracies are sorted from high to low, drops and shifts from low to high, texts by the
+        alphabet; a model without the figure comes last.
+    coverage : float
+        Least share of its rows that each run must have answered, in [0, 1].
+    n_resamples, seed : int
+        Of the bootstrap.
+    progress : callable
+        Called with the runs that are done and their number.
+
+    Raises
+    ------
+    UnknownNameError
+        For a column that is not known; nothing is read then.
+    MedqDegError
+        If a folder is no run, or too few of its rows are answered.
+    """
+    if sort_by not in COLUMNS:
+        raise UnknownNameError("column", sort_by, COLUMNS)
+    entries = [_published(result) for result in published_results()]
+    for done, path in enumerate(runs):
+        progress(done, len(runs))
+        entries.append(_of_run(path, read_answered(path, coverage), n_resamples, seed))
+    progress(len(runs), len(runs))
+    ranked, place = [], 0
+    for entry in _sorted(entries, "accuracy_l2"):
+        counts = entry.comparable and entry.accuracy_l2 is not None
+        place += counts
+        ranked.append(replace(entry, rank=place if counts else None))
+    return _sorted(ranked, sort_by)
+
+
+def to_csv(entries: Iterable[Entry]) -> str:
+    """Return a table with a line for each model, and two columns for the interval of each accuracy and shift."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    bounds = [f"{name}_{side}" for name in _WITH_INTERVAL for side in ("low", "high")]
+    writer.writerow([*COLUMNS, *bounds])
+    for entry in entries:
+        limits = [limit for name in _WITH_INTERVAL for limit in entry.intervals.get(name, (None, None))]
+        writer.writerow([*_values(entry).values(), *limits])
+    return file.getvalue()
+
+
+def to_markdown(entries: Iterable[Entry]) -> str:
+    """Return a table in GitHub's Markdown; runs are in bold."""
+    names = ("rank", "model", "group", *FIGURES, "data", "notes")
+    lines = [
+        "| " + " | ".join(name.replace("_", " ") for name in names) + " |",
+        "|" + "|".join("--:" if name in ("rank", *FIGURES) else "---" for name in names) + "|",
+    ]
+    for entry in entries:
+        cells = [shown(entry, name) if name in FIGURES else _escape(shown(entry, name)) for name in names]
+        if entry.run:
+            cells[1] = f"**{cells[1]}**"
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
+def to_json(entries: Iterable[Entry]) -> str:
+    """Return a list of objects, one for each model, with its intervals."""
+    records = [{**_values(entry), "intervals": asdict(entry)["intervals"]} for entry in entries]
+    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
+
+
+EXPORTS: Final = {".csv": to_csv, ".md": to_markdown, ".json": to_json}
+
+
+def check_export(path: Path) -> None:
+    """Raise `MedqDegError` unless the ending of a file's name says how to write it."""
+    if path.suffix.lower() not in EXPORTS:
+        raise MedqDegError(f"a leaderboard is written to a file that ends in {', '.join(EXPORTS)}, got {str(path)!r}")
+
+
+def write_leaderboard(entries: Iterable[Entry], path: Path) -> None:
+    """Write CSV, Markdown or JSON, as the ending of the file's name says; see `check_export`."""
+    check_export(path)
+    text = EXPORTS[path.suffix.lower()](entries)
+    with replace_file(path) as file:
+        file.write(text.encode())
+
+
+def shown(entry: Entry, column: str) -> str:
+    """Return a cell as text for a reader; a run's figure with its interval."""
+    value = getattr(entry, column)
+    if value is None:
+        return "" if column == "rank" else "-"
+    if column not in FIGURES:
+        return str(value)
+    sign = "+" if column.startswith("shift") else ""
+    interval = entry.intervals.get(column)
+    return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
+
+
+def _sorted(entries: Iterable[Entry], column: str) -> list[Entry]:
+    def key(entry: Entry) -> tuple[Any, ...]:
+        value = getattr(entry, column)
+        if value is None or value == "":
+            return (1, "")
+        if isinstance(value, str):
+            return (0, 1, value.casefold())
+        return (0, 0, -value if column in _BEST_IS_HIGH else value)
+
+    return sorted(entries, key=key)
+
+
+def one_line(text: object) -> str:
+    """Return a name as one line that any file can hold: a model may say half a surrogate pair of itself."""
+    return " ".join(str(text).encode("utf-8", "replace").decode().split())
+
+
+def _published(result: PublishedResult) -> Entry:
+    l0, l1, l2 = result.accuracy
+    shifts = [at.shift for at in result.calibration] if result.calibration else [None] * len(SEVERITIES)
+    return Entry(result.name, result.group, l0, l1, l2, _rounded(l0 - l2), shifts[0], shifts[1], shifts[2])
+
+
+def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairingWarning)  # nothing here is paired
+        summary = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)
+    figures = summary["by_severity"]
+    values: dict[str, float | None] = {}
+    intervals: dict[str, tuple[float, float]] = {}
+    for level in SEVERITY_NAMES:
+        for name, figure in (("accuracy", "accuracy"), ("shift", "calibration_shift")):
+            column = f"{name}_{level.lower()}"
+            values[column] = _rounded(figures.get(level, {}).get(figure))
+            if limits := figures.get(level, {}).get(f"{figure}_ci"):
+                intervals[column] = round(limits[0], 6), round(limits[1], 6)
+    clean, severe = values["accuracy_l0"], values["accuracy_l2"]
+    settings = run.settings
+    exact = run.source == "probabilities"
+    notes = _notes(run, figures)
+    return Entry(
+        model=one_line(settings["model"].get("name") or path.name),
+        group=YOURS,
+        accuracy_l0=clean,
+        accuracy_l1=values["accuracy_l1"],
+        accuracy_l2=severe,
+        drop=None if clean is None or severe is None else _rounded(clean - severe),
+        shift_l0=values["shift_l0"],
+        shift_l1=values["shift_l1"],
+        shift_l2=values["shift_l2"],
+        data=one_line(settings["data"].get("name")),
+        votes="exact" if exact else settings["trials"],
+        coverage=len(run.rows) / run.wanted,
+        comparable=not any(fatal for _, fatal in notes),
+        run=one_line(path),
+        notes="; ".join(note for note, _ in notes),
+        intervals=intervals,
+    )
+
+
+def _notes(run: AnsweredRun, figures: Mapping[str, Any]) -> list[tuple[str, bool]]:
+    """Return what a reader should know of a run's figures, and whether it keeps them out of the paper's ranks."""
+    notes = []
+    if any(row.get("source") != "release" for row in run.rows):
+        notes.append(("other data than the paper's", True))
+    else:
+        counts = [figures.get(level, {}).get("n", 0) for level in SEVERITY_NAMES]
+        if any(count < _ENOUGH * wanted for count, wanted in zip(counts, PAPER_ROWS, strict=True)):
+            notes.append((f"{sum(counts)} of the paper's {sum(PAPER_ROWS)} rows", True))
+    if len(run.rows) < run.wanted:
+        notes.append((f"{len(run.rows) / run.wanted:.1%} of its rows answered", False))
+    if run.source == "probabilities" or run.settings["trials"] != PAPER_TRIALS:
+        votes = "exact votes" if run.source == "probabilities" else f"{run.settings['trials']} votes"
+        notes.append((f"shift from {votes}, the paper's from {PAPER_TRIALS}", False))
+    return notes
+
+
+def _values(entry: Entry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in COLUMNS}
+
+
+def _escape(text: str) -> str:
+    """Keep a name from being read as Markdown or HTML."""
+    for sign in "\\`*_[]|":
+        text = text.replace(sign, f"\\{sign}")
+    return text.replace("<", "&lt;")
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6)

@@ -1,0 +1,170 @@
+"""Paired comparison: its p-values and intervals against definitions, closed forms and simulated models."""
+
+from __future__ import annotations
+
+from itertools import product
+from math import comb
+
+import numpy as np
+import pytest
+
+from benchmarks.metrics import simulated_rows
+from medq_deg.errors import MedqDegError
+from medq_deg.metrics import COMPARED, compare, holm
+from medq_deg.metrics.paired import EXACT_UPTO, sign_flip_p
+
+
+def rows_of(votes: np.ndarray, per_question: int) -> list[dict]:
+    """Rows whose votes are right where `votes` (N, T) is true, with four options."""
+    return [
+        {
+            "id": f"{at // per_question}/{at}",
+            "question_id": at // per_question,
+            "answer": "A",
+            "num_choices": 4,
+            "votes": np.where(right, "A", "B").tolist(),
+        }
+        for at, right in enumerate(votes)
+    ]
+
+
+def simulated(rng: np.random.Generator, questions: int, per_question: int, gain: float, trials: int = 5) -> tuple:
+    """Two models whose accuracy differs by exactly `gain` on every question, whatever its difficulty."""
+    difficulty = np.repeat(rng.uniform(0.2, 0.8, size=questions), per_question)[:, None]
+    shape = (questions * per_question, trials)
+    return tuple(rows_of(rng.random(shape) < difficulty + each, per_question) for each in (0, gain))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_with_few_questions_the_p_value_is_the_share_of_all_sign_patterns(seed):
+    sums = np.random.default_rng(seed).integers(-3, 6, size=9).astype(float)
+    totals = [
+        abs(sum(sign * value for sign, value in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=9)
+    ]
+    assert sign_flip_p(sums) == pytest.approx(np.mean([total >= abs(sums.sum()) for total in totals]))
+
+
+@pytest.mark.parametrize(("better", "worse"), [(6, 0), (9, 2), (5, 5), (12, 6), (1, 0)])
+def test_with_one_row_to_a_question_it_is_mcnemars_exact_test(better, worse):
+    n = better + worse
+    tail = sum(comb(n, k) for k in range(max(better, worse), n + 1)) / 2**n
+    sums = np.array([1.0] * better + [-1.0] * worse + [0.0] * 100)
+    assert sign_flip_p(sums) == pytest.approx(min(1, 2 * tail))
+
+
+def test_with_many_questions_the_normal_tail_is_close_to_flipping_at_random():
+    rng = np.random.default_rng(3)
+    sums = rng.normal(0.25, 1, size=80)
+    flips = rng.choice([-1.0, 1.0], size=(100_000, 80))
+    at_random = np.mean(np.abs(flips @ sums) >= abs(sums.sum()))
+    assert sign_flip_p(sums) == pytest.approx(at_random, abs=0.005)
+    assert sums.size > EXACT_UPTO
+
+
+def test_exact_and_normal_p_values_meet_where_one_takes_over():
+    sums = np.random.default_rng(5).normal(0.4, 1, size=EXACT_UPTO)
+    assert sign_flip_p(sums) == pytest.approx(sign_flip_p(np.append(sums, 2e-9)), abs=0.02)
+
+
+def test_nothing_differs_when_no_question_does():
+    assert sign_flip_p(np.zeros(5)) == 1
+    assert sign_flip_p(np.array([])) == 1
+    assert sign_flip_p(np.array([0.3])) == 1
+
+
+def test_two_draws_of_the_same_model_seldom_differ():
+    rng = np.random.default_rng(0)
+    p_values = {figure: [] for figure in COMPARED}
+    for _ in range(300):
+        cell = compare(*simulated(rng, 40, 3, 0.0), by=(), n_resamples=10)["overall"]
+        for figure, found in p_values.items():
+            found.append(cell[figure]["p"])
+    for found in p_values.values():
+        # 300 tests at 5 %: 15 expected, standard deviation 3.8.
+        assert 4 <= sum(p <= 0.05 for p in found) <= 27
+        assert 0.4 < np.mean(found) < 0.6
+
+
+def test_few_questions_do_not_make_small_p_values():
+    rng = np.random.default_rng(1)
+    found = [compare(*simulated(rng, 8, 3, 0.0), by=(), n_resamples=10)["overall"] for _ in range(300)]
+    assert sum(cell["accuracy"]["p"] <= 0.05 for cell in found) <= 27
+    assert all(cell["few_clusters"] for cell in found)
+
+
+def test_intervals_cover_the_true_difference():
+    rng = np.random.default_rng(2)
+    covered = 0
+    for _ in range(200):
+        part = compare(*simulated(rng, 60, 3, 0.1), by=(), n_resamples=300)["overall"]["accuracy"]
+        covered += part["difference_ci"][0] <= 0.1 <= part["difference_ci"][1]
+    assert 180 <= covered <= 199
+
+
+def test_the_interval_agrees_with_the_closed_form_for_clusters():
+    rng = np.random.default_rng(4)
+    first, second = simulated(rng, 400, 3, 0.1)
+    part = compare(first, second, by=(), n_resamples=2000)["overall"]["accuracy"]
+    means = [[np.mean([vote == "A" for vote in row["votes"]]) for row in rows] for rows in (first, second)]
+    sums = (np.array(means[1]) - np.array(means[0])).reshape(400, 3).sum(axis=1)
+    error = np.sqrt(((sums - sums.mean()) ** 2).sum()) / 1200
+    low, high = part["difference_ci"]
+    assert (high - low) / (2 * 1.96 * error) == pytest.approx(1, abs=0.08)
+    assert part["difference"] == pytest.approx(sums.sum() / 1200)
+
+
+def test_copies_of_a_question_do_not_make_a_difference_surer():
+    first, second = simulated(np.random.default_rng(6), 60, 1, 0.1)
+    copies = [[{**row, "id": f"{row['id']} {copy}"} for row in rows for copy in range(4)] for rows in (first, second)]
+    once, often = (compare(*rows, by=(), n_resamples=300)["overall"]["accuracy"] for rows in ((first, second), copies))
+    for key in ("difference", "difference_ci", "p"):
+        assert often[key] == pytest.approx(once[key])
+
+
+@pytest.fixture(scope="module")
+def pair():
+    first = simulated_rows(questions=60, pairs=130, votes=5, seed=1)
+    rng = np.random.default_rng(0)
+    votes = [[vote if rng.random() < 0.8 else row["answer"] for vote in row["votes"]] for row in first]
+    return first, [{**row, "votes": told} for row, told in zip(first, votes, strict=True)]
+
+
+def test_p_values_are_adjusted_within_a_breakdown_for_each_figure(pair):
+    result = compare(*pair, by=["modality", "skills"], n_resamples=50)
+    for cells in (*result["by"].values(), result["change_from_l0"]):
+        for figure in COMPARED:
+            parts = [cell[figure] for cell in cells.values()]
+            assert [part["p_holm"] for part in parts] == pytest.approx(holm([part["p"] for part in parts]))
+    assert result["overall"]["accuracy"]["p_holm"] == result["overall"]["accuracy"]["p"]
+
+
+def test_a_cell_equals_the_comparison_of_its_rows_alone(pair):
+    result = compare(*pair, by=["degradation"], n_resamples=50)
+    mine = [[row for row in rows if row["degradation"] == "low_resolution"] for rows in pair]
+    alone = compare(*mine, by=(), n_resamples=50)["overall"]
+    cell = result["by"]["degradation"]["low_resolution"]
+    for figure in COMPARED:
+        assert {**cell[figure], "p_holm": None} == {**alone[figure], "p_holm": None}
+
+
+def test_the_change_from_l0_takes_each_degraded_row_with_its_own_clean_row(pair):
+    result = compare(*pair, by=(), n_resamples=50)["change_from_l0"]["L2"]["accuracy"]
+    for side, rows in zip(("first", "second"), pair, strict=True):
+        right = {row["id"]: np.mean([vote == row["answer"] for vote in row["votes"]]) for row in rows}
+        clean = {row["question_id"]: right[row["id"]] for row in rows if row["severity"] == 0}
+        lost = [right[row["id"]] - clean[row["question_id"]] for row in rows if row["severity"] == 2]
+        assert result[side] == pytest.approx(np.mean(lost))
+
+
+def test_rows_that_are_not_the_same_are_refused(pair):
+    first, second = pair
+    with pytest.raises(MedqDegError, match=f"got {len(first)} and {len(first) - 1}"):
+        compare(first, second[1:])
+    with pytest.raises(MedqDegError, match="the id of row 0 is 'q00000/none/L0' in the first"):
+        compare(first, second[::-1])
+    with pytest.raises(MedqDegError, match="the answer of row 0"):
+        compare(first, [{**row, "answer": "B" if row["answer"] == "A" else "A"} for row in second])
+    with pytest.raises(MedqDegError, match="figures must be some of accuracy"):
+        compare(first, second, figures=["ece"])
+    with pytest.raises(MedqDegError, match="got 0 and 0"):
+        compare([], [])
