@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from medq_deg import __version__
+from medq_deg.cli_results import results, score
 from medq_deg.console import bar, console, errors, run_progress, say, stages, tell_failure
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
 app.add_typer(data, name="data")
+app.add_typer(results)
 
 # The base of all that typer says about arguments; typer has no name of its own for it.
 UsageError: Any = typer.BadParameter.__base__
@@ -404,20 +406,6 @@ def merge(
     target = out or runs[0]
     answered, rows = put_together(runs, target)
     console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
-
-
-@app.command(epilog="Example: medq-deg score runs/my-model")
-def score(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
-    coverage: Annotated[float, typer.Option(help="Least share of rows that must be answered, 0 to 1.")] = 1.0,
-) -> None:
-    """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
-    from medq_deg.evaluation.score import score_run
-    from medq_deg.tables import print_scores
-
-    result = score_run(run, coverage=coverage)
-    print_scores(result)
-    console.print(f"written to {run / 'metrics.json'}", highlight=False, soft_wrap=True)
 
 
 @app.command(epilog="Example: medq-deg demo --out runs/demo")

@@ -128,7 +128,12 @@ def evaluate(
     folder = RunFolder(out)
     settings = {
         "model": _described(model),
-        "data": {"name": data_name, "rows": len(columns), "fingerprint": fingerprint(columns, data_version)},
+        "data": {
+            "name": data_name,
+            "rows": len(columns),
+            "version": data_version,
+            "fingerprint": fingerprint(columns, data_version),
+        },
         "prompt": INSTRUCTION,
         "parser": parser,
         "trials": trials,

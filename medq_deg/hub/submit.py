@@ -279,7 +279,7 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
     if settings["data"]["name"] == "demo" or foreign:
         what = "the demo set" if "demo" in {settings["data"]["name"], *foreign} else f"data from {', '.join(foreign)}"
         raise MedqDegError(f"{run}: is a run on {what}, which is not the benchmark")
-    if fingerprint(rows) != settings["data"]["fingerprint"]:
+    if fingerprint(rows, settings["data"].get("version")) != settings["data"]["fingerprint"]:
         raise MedqDegError(
             f"{run}: {ROWS} is not what the run was made with, or the run was made by a version of medq-deg with other "
             "degradations; submit with the version that made it"

@@ -1,0 +1,106 @@
+"""The commands that show and publish what finished runs say; `medq_deg.cli` adds them to its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medq_deg.console import bar, console
+from medq_deg.errors import MedqDegError
+
+results = typer.Typer()
+
+Coverage = Annotated[float, typer.Option(help="Least share of rows that must be answered, 0 to 1.")]
+
+
+@results.command(epilog="Example: medq-deg score runs/my-model")
+def score(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
+    coverage: Coverage = 1.0,
+) -> None:
+    """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
+    from medq_deg.evaluation.score import score_run
+    from medq_deg.tables import print_scores
+
+    result = score_run(run, coverage=coverage)
+    print_scores(result)
+    _written(run / "metrics.json")
+
+
+@results.command(epilog="Example: medq-deg compare runs/model-a runs/model-b")
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of a run.")],
+    second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of a run over the same data.")],
+    out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
+    coverage: Coverage = 1.0,
+) -> None:
+    """Compare two runs row by row: B minus A, with intervals and adjusted p-values."""
+    from medq_deg.report.compare import compare_runs, write_comparison
+    from medq_deg.report.printing import print_comparison
+
+    result = compare_runs(first, second, coverage=coverage)
+    print_comparison(result)
+    if out is not None:
+        write_comparison(result, out)
+        _written(out)
+
+
+@results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort drop --out board.md")
+def leaderboard(
+    runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of runs.")] = None,
+    sort: Annotated[str, typer.Option(help="Column to sort by.")] = "accuracy_l2",
+    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .md or .json.")] = None,
+    coverage: Coverage = 1.0,
+) -> None:
+    """Print the published results with your runs among them."""
+    from medq_deg.report.leaderboard import check_export, write_leaderboard
+    from medq_deg.report.leaderboard import leaderboard as rank
+    from medq_deg.report.printing import print_leaderboard
+
+    if out is not None:
+        check_export(out)
+    with bar("scoring") as progress:
+        entries = rank(runs or [], sort_by=sort, coverage=coverage, progress=progress)
+    print_leaderboard(entries)
+    if out is not None:
+        write_leaderboard(entries, out)
+        _written(out)
+
+
+@results.command(epilog="Example: medq-deg submit runs/my-model --repo my-org/my-model --dataset my-org/medq-deg")
+def submit(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a whole run on the benchmark.")],
+    repo: Annotated[str | None, typer.Option(help="The model's repository, ORG/MODEL.")] = None,
+    dataset: Annotated[str | None, typer.Option(help="The benchmark's dataset on the Hub, with --repo.")] = None,
+    results_repo: Annotated[
+        str | None, typer.Option(help="Add figures and answers to this dataset of results instead.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Open the pull request without asking.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be sent; asks the Hub nothing.")] = False,
+) -> None:
+    """Offer the results of a run to the Hub, as a pull request."""
+    from medq_deg.hub.submit import prepare, prepare_results, send
+
+    if (repo is None) == (results_repo is None):
+        raise MedqDegError("one of --repo and --results-repo is needed")
+    if repo is not None:
+        if dataset is None:
+            raise MedqDegError("--dataset is needed with --repo: the benchmark's dataset on the Hub, ORG/NAME")
+        submission = prepare(run, repo, dataset, dry_run=dry_run)
+    else:
+        submission = prepare_results(run, results_repo or "", dry_run=dry_run)
+    if not submission.diff:
+        console.print(f"{submission.repo} holds these results already; nothing to send", markup=False)
+        return
+    console.print(submission.diff, markup=False, highlight=False, soft_wrap=True)
+    if dry_run:
+        return
+    if not yes and not typer.confirm(f"Open a pull request in {submission.repo}?"):
+        raise typer.Exit(1)
+    console.print(send(submission), markup=False, highlight=False, soft_wrap=True)
+
+
+def _written(path: Path) -> None:
+    console.print(f"written to {path}", markup=False, highlight=False, soft_wrap=True)
