@@ -76,7 +76,7 @@ def submit(run: Path, address: str, *options: str, typed: str = "", **environmen
     }
     variables.pop("HF_HUB_OFFLINE", None)
     done = subprocess.run(
-        [sys.executable, "-m", "medq_deg", str(run), *options],
+        [sys.executable, "-m", "medq_deg", "submit", str(run), *options],
         env={**variables, **environment},
         input=typed,
         capture_output=True,
