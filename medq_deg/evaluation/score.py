@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,6 +18,56 @@ HEADLINE: Final = ("accuracy", "confidence", "calibration_shift", "agreement_shi
 """The figures that a table of a run shows."""
 
 BREAKDOWNS: Final = ("severity", "degradation", "category", "modality", "task", "skills")
+
+
+@dataclass(frozen=True)
+class AnsweredRun:
+    """The rows of a run that are answered, each with what the model said.
+
+    Attributes
+    ----------
+    settings, environment : dict
+        From `run.json`.
+    rows : list of dict
+        Columns of `medq_deg.data.schema` without the picture, and `votes`, `texts` and `probabilities`.
+    wanted : int
+        Rows of the run, answered or not.
+    source : {"votes", "probabilities"}
+        What the run is scored by.
+    """
+
+    settings: dict[str, Any]
+    environment: dict[str, Any]
+    rows: list[dict[str, Any]]
+    wanted: int
+    source: Literal["votes", "probabilities"]
+
+
+def read_answered(path: Path, coverage: float) -> AnsweredRun:
+    """Join the rows of a run with their answers.
+
+    Raises
+    ------
+    MedqDegError
+        If `path` is no run, or fewer rows are answered than `coverage` asks for.
+    """
+    if not 0 <= coverage <= 1:
+        raise MedqDegError(f"coverage must be in [0, 1], got {coverage}")
+    folder = RunFolder(path)
+    run = folder.read_run()
+    rows, answers = folder.read_rows(), folder.read_answers()
+    names = ("votes", "texts", "probabilities")
+    joined = [{**row, **{name: answers[row["id"]].get(name) for name in names}} for row in rows if row["id"] in answers]
+    share = len(joined) / len(rows) if rows else 0.0
+    if not joined or share < coverage:
+        raise MedqDegError(
+            f"{path}: {len(rows) - len(joined)} of {len(rows)} rows have no answer (coverage {share:.3f}, wanted "
+            f"{coverage:.3f}); finish the run with the `medq-deg evaluate` command that began it, or lower --coverage"
+        )
+    exact = run["settings"]["model"].get("votes") == "exact"
+    return AnsweredRun(
+        run["settings"], run.get("environment") or {}, joined, len(rows), "probabilities" if exact else "votes"
+    )
 
 
 def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -43,28 +94,13 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
     MedqDegError
         If `path` is no run, or fewer rows are answered than `coverage` asks for.
     """
-    if not 0 <= coverage <= 1:
-        raise MedqDegError(f"coverage must be in [0, 1], got {coverage}")
-    folder = RunFolder(path)
-    settings = folder.read_run()["settings"]
-    rows, answers = folder.read_rows(), folder.read_answers()
-    names = ("votes", "probabilities")
-    joined = [{**row, **{name: answers[row["id"]][name] for name in names}} for row in rows if row["id"] in answers]
-    share = len(joined) / len(rows) if rows else 0.0
-    if not joined or share < coverage:
-        raise MedqDegError(
-            f"{path}: {len(rows) - len(joined)} of {len(rows)} rows have no answer (coverage {share:.3f}, wanted "
-            f"{coverage:.3f}); finish the run with the `medq-deg evaluate` command that began it, or lower --coverage"
-        )
-    source: Literal["votes", "probabilities"] = (
-        "probabilities" if settings["model"].get("votes") == "exact" else "votes"
-    )
+    run = read_answered(path, coverage)
     result = {
-        "model": settings["model"],
-        "data": settings["data"],
-        "trials": settings["trials"],
-        "coverage": share,
-        **summarize(joined, by=BREAKDOWNS, source=source, n_resamples=n_resamples, seed=seed),
+        "model": run.settings["model"],
+        "data": run.settings["data"],
+        "trials": run.settings["trials"],
+        "coverage": len(run.rows) / run.wanted,
+        **summarize(run.rows, by=BREAKDOWNS, source=run.source, n_resamples=n_resamples, seed=seed),
     }
     with replace_file(path / METRICS) as file:
         file.write(json.dumps(result, indent=2).encode() + b"\n")
