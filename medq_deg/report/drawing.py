@@ -34,7 +34,7 @@ INK: Final = "#1b1b1b"
 FADED: Final = "#8a8a8a"
 """Gray that is seen on a light and on a dark page."""
 
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[Any, Any]] = {
     "svg.fonttype": "none",
     "text.parse_math": False,  # a model may be called "$x$"
     "font.size": 9,
@@ -58,6 +58,7 @@ _SETTINGS: Final = {
 _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
 _FONTS: Final = "system-ui, 'DejaVu Sans', Helvetica, Arial, sans-serif"
+_LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{2,}")
 _FORMULA: Final = ("=", "+", "-", "@")
 
 Row = tuple[Any, ...]
@@ -124,6 +125,8 @@ def draw(
         warnings.filterwarnings("ignore", message="Glyph")  # an emoji in a name; SVG leaves it to the reader's fonts
         canvas = Canvas(figsize=size, layout="constrained")
         paint(canvas)
+        canvas.draw_without_rendering()
+        canvas.set_layout_engine("none")  # the layout is slow, and the same for both files
         canvas.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
         canvas.savefig(png, format="png", dpi=150, facecolor="white")
     tree = _small(svg.getvalue())
@@ -137,40 +140,43 @@ def draw(
 
 
 def _small(svg: str) -> ElementTree.Element:
-    """Reduce matplotlib's SVG to plain attributes: no style, which a page's policy would refuse, and no spare digits."""
+    """Reduce matplotlib's SVG to plain attributes: no style, which a page's policy refuses, and no spare digits."""
     ElementTree.register_namespace("", _SVG)
     tree = ElementTree.fromstring(svg)
     for parent in list(tree.iter()):
         for child in list(parent):
             if child.tag in (f"{{{_SVG}}}metadata", f"{{{_SVG}}}style"):
                 parent.remove(child)
-    used = {value[1:] for each in tree.iter() if (value := each.get(_LINK))}
-    used |= {
-        name for each in tree.iter() for value in each.attrib.values() for name in re.findall(r"url\(#(\w+)\)", value)
-    }
+    values = [value for each in tree.iter() for value in each.attrib.values()]
+    used = {found for value in values for found in re.findall(r"^#(\w+)$|url\(#(\w+)\)", value)}
+    names = {name for found in used for name in found}
     for each in tree.iter():
-        if each.get("id") not in used:
+        if each.get("id") not in names:
             each.attrib.pop("id", None)
         if link := each.attrib.pop(_LINK, None):
             each.set("href", link)
-        for declaration in each.attrib.pop("style", "").split(";"):
-            key, _, value = declaration.strip().partition(": ")
-            if key == "font":
-                each.set("font-family", _FONTS)
-                if size := re.search(r"([\d.]+)px", value):
-                    each.set("font-size", size[1])
-                if re.search(r"\b(bold|700)\b", value):
-                    each.set("font-weight", "bold")
-            elif key and (key, value) not in (("stroke-linejoin", "miter"), ("stroke-linecap", "butt")):
-                each.set(key, value)
-        for key in ("d", "x", "y", "transform", "points"):
-            if key in each.attrib:
-                each.set(
-                    key, re.sub(r"-?\d+\.\d{2,}", lambda found: f"{float(found[0]):.2f}", each.attrib[key]).strip()
-                )
+        each.attrib.update(_attributes(each.attrib.pop("style", "")))
+        for key in {"d", "x", "y", "transform"} & each.attrib.keys():
+            each.set(key, _LONG_NUMBER.sub(lambda found: f"{float(found[0]):.2f}", each.attrib[key]).strip())
         each.tail = None
         if each.text and not each.text.strip():
             each.text = None
     for key in ("width", "height", "version"):
         tree.attrib.pop(key, None)
     return tree
+
+
+def _attributes(style: str) -> dict[str, str]:
+    """Turn a style into the attributes that say the same."""
+    attributes: dict[str, str] = {}
+    for declaration in style.split(";"):
+        key, _, value = declaration.strip().partition(": ")
+        if key == "font":
+            attributes["font-family"] = _FONTS
+            if size := re.search(r"([\d.]+)px", value):
+                attributes["font-size"] = size[1]
+            if re.search(r"\b(bold|700)\b", value):
+                attributes["font-weight"] = "bold"
+        elif key and (key, value) not in (("stroke-linejoin", "miter"), ("stroke-linecap", "butt")):
+            attributes[key] = value
+    return attributes

@@ -42,7 +42,7 @@ NOUNS: Final = {"skills": "skill"}
 _WIDTH = 8.0
 _NAME = 34
 _LINE = 0.21
-_DROP_COLOURS = LinearSegmentedColormap.from_list("drop", ["#0072b2", "#ffffff", "#d55e00"])
+_DROP_COLOURS = LinearSegmentedColormap.from_list("drop", ["#4fa3d1", "#ffffff", "#e5803d"])
 _INTERVAL = ("low", "high", "rows", "questions", "few_questions")
 
 
@@ -169,7 +169,7 @@ def calibration(runs: Sequence[Run]) -> Figure:
     return draw(
         "calibration",
         "Actual and perceived performance",
-        "Accuracy against confidence at each severity, with 95 % intervals. A shift to the right of 0 is overconfident; "
+        "Accuracy against confidence at each severity, with 95 % intervals. Right of 0 a shift is overconfident; "
         "only the agreement shift is 0 for a calibrated model. Hollow: fewer than 30 questions.",
         _told(
             runs,
@@ -248,7 +248,7 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
             for severity in ("L1", "L2"):
                 figures = _at(run, by, name, severity)
                 if (drop := _drop(figures)) is not None:
-                    low, high, *_ = _spread(figures["change_from_l0"], "accuracy")
+                    low, high = figures["change_from_l0"].get("accuracy_ci") or (None, None)
                     interval = (None, None) if low is None else (-high, -low)
                     size = (figures["change_from_l0"]["pairs"], figures["clusters"], figures["few_clusters"])
                     rows.append((run.label, name, severity, drop, *interval, *size))
@@ -275,8 +275,7 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
                     elif told:
                         # Always dark: the cell behind it is light on every page.
                         text = points(row[3]) + ("*" if row[-1] else "")
-                        shade = "#111111" if abs(row[3]) < 0.75 * widest else "#ffffff"
-                        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.5, color=shade)
+                        axes.text(x + 0.5, y + 0.5, text, ha="center", va="center", fontsize=7.5, color="#111111")
                     elif row[-1]:
                         axes.add_patch(Rectangle((x, y), 1, 1, fill=False, hatch="///", edgecolor="#555555", lw=0))
             axes.grid(visible=False)
@@ -297,8 +296,8 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
     return draw(
         f"drops_by_{noun}",
         f"Accuracy lost by {noun}",
-        "Accuracy on the clean picture minus accuracy on its degraded ones, in percentage points: orange is lost, blue is "
-        f"gained. {'A star marks' if told else 'Hatched:'} fewer than 30 questions.",
+        "Accuracy on the clean picture minus accuracy on its degraded ones, in percentage points: orange is lost, blue "
+        f"is gained. {'A star marks' if told else 'Hatched:'} fewer than 30 questions.",
         _told(
             runs,
             f"Percentage points of accuracy lost from L0 to L2 by {noun}",
@@ -345,7 +344,7 @@ def reliability(runs: Sequence[Run]) -> Figure:
     return draw(
         "reliability",
         "Reliability",
-        "On the dashed line a model is right as often as it is sure; below it is overconfident. Larger marks: more rows."
+        "On the dashed line a model is right as often as it is sure; below it is overconfident. Larger: more rows."
         + _only(runs),
         _told(
             runs,
@@ -390,8 +389,8 @@ def risk_coverage(runs: Sequence[Run]) -> Figure:
     return draw(
         "risk_coverage",
         "Risk and coverage",
-        "If a model may decline what it is least sure of: how many of the answers that remain are wrong. Lower is better; "
-        f"a flat line means that its confidence tells nothing.{_only(runs)}",
+        "If a model may decline what it is least sure of: how many of the answers that remain are wrong. Lower is "
+        f"better; a flat line means that its confidence tells nothing.{_only(runs)}",
         _told(
             runs,
             "Area under the curve at L0, L1 and L2",

@@ -41,7 +41,9 @@ MORE = (
 """Further figures, in a table of their own."""
 
 
-def render(runs: Sequence[Run], drawn: Sequence[Figure], browser: Browser, comparisons: Sequence[dict[str, Any]]) -> str:
+def render(
+    runs: Sequence[Run], drawn: Sequence[Figure], browser: Browser, comparisons: Sequence[dict[str, Any]]
+) -> str:
     """Return the report as one HTML document.
 
     Style and script are inline and named by hash in the page's policy, which forbids everything else: what a model said
@@ -66,7 +68,7 @@ def render(runs: Sequence[Run], drawn: Sequence[Figure], browser: Browser, compa
     }
     style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     by_name = {figure.name: figure for figure in drawn}
-    page = environment.get_template("report.html").render(
+    return environment.get_template("report.html").render(
         runs=runs,
         shown=runs[:MOST_RUNS],
         most=MOST_RUNS,
@@ -85,14 +87,15 @@ def render(runs: Sequence[Run], drawn: Sequence[Figure], browser: Browser, compa
         comparisons=[verdicts.between_models(each) for each in comparisons],
         browser=browser,
         outcomes=OUTCOMES,
-        first_outcome=next((key for key in OUTCOMES if any(key in card.outcomes.values() for card in browser.cards)), ""),
+        first_outcome=next(
+            (key for key in OUTCOMES if any(key in card.outcomes.values() for card in browser.cards)), ""
+        ),
         sure=SURE,
         write_points=text.points,
         notes=_notes(runs),
         keys=[_key(index) for index in range(min(len(runs), MOST_RUNS))],
         level=text.percent(runs[0].summary["confidence_level"]).replace(".0", ""),
     )
-    return page
 
 
 def _hash(content: str) -> str:
@@ -118,7 +121,7 @@ def _notes(runs: Sequence[Run]) -> list[str]:
         notes.append("These runs are on different data: their figures cannot be compared with one another.")
     if len({run.answered.settings["trials"] for run in runs}) > 1 or len({run.answered.source for run in runs}) > 1:
         notes.append(
-            "These runs have different numbers of votes: only accuracy and agreement shift can be compared between them."
+            "These runs have different numbers of votes: only accuracy and agreement shift compare between them."
         )
     if lacking := [run.label for run in runs if not run.at("L0")]:
         notes.append(f"No clean pictures (L0), so no change and no verdict: {', '.join(lacking)}.")

@@ -61,12 +61,15 @@ def decimal(value: float | None) -> str:
 
 def points(value: float | None) -> str:
     """Write a difference of two shares in percentage points, with its sign."""
-    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
+    if value is None:
+        return "–"
+    rounded = round(100 * value, 1) + 0.0  # no minus before 0
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
 
 
 def between(interval: Sequence[float] | None, write: Any) -> str:
     """Write an interval by the function that writes its figure; empty where there is none."""
-    return "" if interval is None else f"{write(interval[0])} to {write(interval[1])}"
+    return "" if interval is None else f"{write(interval[0]).removesuffix(' %')} to {write(interval[1])}"
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -28,16 +28,16 @@ def verdict_of(run: Run) -> dict[str, Any]:
     effect = run.summary.get("dunning_kruger")
     if not effect or effect["accuracy_drop"] is None:
         lacks = [name for name in ("L0", "L2") if not run.at(name)]
-        reason = f"the run has no rows at {' and '.join(lacks)}" if lacks else "no row could be paired with its clean row"
+        reason = f"the run has no rows at {' and '.join(lacks)}" if lacks else "no row has its clean row"
         return {"verdict": "none", "rule": None, "sentences": [f"Nothing can be said: {reason}."], "cells": []}
     agreement, shift = effect["agreement_shift"], effect["calibration_shift"]
     verdict = agreement["verdict"] or "undecided"
     sentences = [
-        f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to {percent(effect['accuracy_l2'])} "
-        f"on severely degraded ones (L2): {points(-effect['accuracy_drop'])} points"
-        f"{_interval(_negated(effect['accuracy_drop_ci']), points)}.",
-        f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}: "
-        f"{signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
+        f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
+        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own clean one, the change is "
+        f"{points(-effect['accuracy_drop'])} points{_interval(_negated(effect['accuracy_drop_ci']), points)}.",
+        f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
+        f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
         f"The effect is {verdict}: {MEANING[verdict]}.",
         f"The paper's rule, which compares two averages of its calibration shift ({signed(shift['l0'])} and "
         f"{signed(shift['l2'])}), says {'yes' if effect['rule'] else 'no'}; with its noise this is "
@@ -73,7 +73,9 @@ def between_models(comparison: Mapping[str, Any]) -> list[str]:
     decided: dict[str, list[str]] = {"supported": [], "refuted": [], "undecided": []}
     for pair in pairs:
         part = pair["agreement_shift"]
-        decided[part.get("verdict_holm") or part["verdict"] or "undecided"].append(f"{pair['weaker']} and {pair['stronger']}")
+        decided[part.get("verdict_holm") or part["verdict"] or "undecided"].append(
+            f"{pair['weaker']} and {pair['stronger']}"
+        )
     differing = sum(pair["accuracy_gap"] > 0 for pair in pairs)
     share = comparison["share"]
     sentences = [
@@ -83,13 +85,15 @@ def between_models(comparison: Mapping[str, Any]) -> list[str]:
     if differing:
         sentences.append(
             f"Of {differing} pair{'s' if differing > 1 else ''} that differ in accuracy, in "
-            f"{percent(share['calibration_shift'])} the less accurate model has the larger calibration shift (the paper's "
-            f"rule), in {percent(share['agreement_shift'])} the larger agreement shift."
+            f"{percent(share['calibration_shift'])} the less accurate model has the larger calibration shift (the "
+            f"paper's rule), in {percent(share['agreement_shift'])} the larger agreement shift."
         )
     for verdict in ("supported", "refuted"):
         if names := decided[verdict]:
             more = f", and {len(names) - _MOST_PAIRS} more pairs" if len(names) > _MOST_PAIRS else ""
-            sentences.append(f"With its noise, after Holm's correction, {verdict} for: {'; '.join(names[:_MOST_PAIRS])}{more}.")
+            sentences.append(
+                f"With its noise, after Holm's correction, {verdict} for: {'; '.join(names[:_MOST_PAIRS])}{more}."
+            )
     if undecided := len(decided["undecided"]):
         sentences.append(f"Undecided for {undecided} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}.")
     return sentences
