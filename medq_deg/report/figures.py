@@ -248,8 +248,8 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
             for severity in ("L1", "L2"):
                 figures = _at(run, by, name, severity)
                 if (drop := _drop(figures)) is not None:
-                    low, high = figures["change_from_l0"].get("accuracy_ci") or (None, None)
-                    interval = (None, None) if low is None else (-high, -low)
+                    change = figures["change_from_l0"].get("accuracy_ci")
+                    interval = (-change[1], -change[0]) if change else (None, None)
                     size = (figures["change_from_l0"]["pairs"], figures["clusters"], figures["few_clusters"])
                     rows.append((run.label, name, severity, drop, *interval, *size))
     found = {(row[0], row[1], row[2]): row for row in rows}

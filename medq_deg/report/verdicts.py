@@ -34,8 +34,8 @@ def verdict_of(run: Run) -> dict[str, Any]:
     verdict = agreement["verdict"] or "undecided"
     sentences = [
         f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
-        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own clean one, the change is "
-        f"{points(-effect['accuracy_drop'])} points{_interval(_negated(effect['accuracy_drop_ci']), points)}.",
+        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own "
+        f"clean one, the change is {points(-effect['accuracy_drop'])} points{_interval(_negated(effect['accuracy_drop_ci']), points)}.",
         f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
         f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
         f"The effect is {verdict}: {MEANING[verdict]}.",
@@ -79,8 +79,8 @@ def between_models(comparison: Mapping[str, Any]) -> list[str]:
     differing = sum(pair["accuracy_gap"] > 0 for pair in pairs)
     share = comparison["share"]
     sentences = [
-        f"Compared at {comparison['severity']} on {comparison['n']} rows of {comparison['clusters']} questions that all "
-        f"{len(comparison['runs'])} have answered, by their votes."
+        f"Compared at {comparison['severity']} on {comparison['n']} rows of {comparison['clusters']} questions that "
+        f"all {len(comparison['runs'])} have answered, by their votes."
     ]
     if differing:
         sentences.append(

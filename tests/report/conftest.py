@@ -1,0 +1,52 @@
+"""One report that the tests look at: five runs on the whole demonstration set, one of them hostile."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medq_deg import demo
+from medq_deg.report import write_report
+from tests.report.models import Faltering, make_run
+
+HOSTILE_NAME = 'evil/<script>alert(1)</script> "quoted" \'single\' $x_1$ 🩻'
+HOSTILE = (
+    "<script>alert('said')</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>{0}</a>"
+    "\0\x1b[31m\u202egnirts\ud83d [link](javascript:alert(4))\nAnswer: {0}"
+)
+
+
+@pytest.fixture(scope="session")
+def rows() -> list[dict[str, Any]]:
+    """Every row of the demonstration set, without pictures."""
+    return list(demo.rows().columns())
+
+
+@pytest.fixture(scope="session")
+def few_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of twelve questions."""
+    chosen = {row["question_id"] for row in rows[:12]}
+    return [row for row in rows if row["question_id"] in chosen]
+
+
+@pytest.fixture(scope="session")
+def five_runs(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    models = [
+        Faltering("acme/vision-7b"),
+        Faltering("Honest-VLM (3B)", (0.8, 0.65, 0.45), (0.85, 0.7, 0.5), say="<think>bright</think> It is {}."),
+        Faltering("exact-14b", (0.85, 0.8, 0.7), (0.9, 0.9, 0.8), exact=True),
+        Faltering(HOSTILE_NAME, (0.6, 0.5, 0.3), say=HOSTILE),
+        Faltering("steady-2b", (0.5, 0.5, 0.48), (0.7, 0.7, 0.7)),
+    ]
+    return [make_run(folder / f"run{number}", model, rows) for number, model in enumerate(models)]
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory, five_runs: list[Path]) -> Path:
+    """The HTML file of the report on the five runs; its figures are beside it."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(five_runs, out, n_resamples=100)
+    return out
