@@ -86,27 +86,28 @@ def accuracy_by_severity(runs: Sequence[Run]) -> Figure:
 
     def paint(canvas: Canvas) -> None:
         axes = canvas.subplots()
-        for place, line in enumerate(order):
-            ours = line[1] == "run"
-            values = [(severity, row) for severity, row in lines[line].items() if row[3] is not None]
-            axes.plot(
-                [row[3] for _, row in values], [place] * len(values), color=FADED, lw=1.5 if ours else 0.8, zorder=2
-            )
-            for severity, row in values:
-                if ours and row[4] is not None:
-                    axes.plot([row[4], row[5]], [place, place], color=SEVERITY_COLOURS[severity], lw=1.2, zorder=3)
-                axes.plot(
-                    [row[3]],
-                    [place],
-                    SEVERITY_MARKS[severity],
-                    color=SEVERITY_COLOURS[severity] if ours else FADED,
-                    ms=7 if ours else 4,
-                    mec=INK if ours else FADED,
-                    mew=0.6,
-                    mfc=None if ours else ("none" if severity == "L0" else FADED),
-                    alpha=1 if ours else 0.75,
-                    zorder=4,
-                )
+        for ours in (False, True):
+            placed = [(place, lines[line]) for place, line in enumerate(order) if (line[1] == "run") is ours]
+            joined = [
+                (place, values)
+                for place, line in placed
+                if (values := [row[3] for row in line.values() if row[3] is not None])
+            ]
+            if joined:
+                ends = [(min(values), max(values), place) for place, values in joined]
+                low, high, places = zip(*ends, strict=True)
+                axes.hlines(places, low, high, color=FADED, lw=1.5 if ours else 0.8, zorder=2)
+            for severity in SEVERITY_NAMES:
+                some = [(line[severity], place) for place, line in placed if severity in line]
+                if ours:
+                    told = [({"accuracy": row[3], "accuracy_ci": row[4:6]}, place) for row, place in some]
+                    _mark(axes, "accuracy", SEVERITY_COLOURS[severity], SEVERITY_MARKS[severity], told)
+                else:
+                    face = "none" if severity == "L0" else FADED
+                    style: dict[str, Any] = {"ms": 4, "mfc": face, "mec": FADED, "mew": 0.6, "alpha": 0.75}
+                    axes.plot(
+                        [row[3] for row, _ in some], [place for _, place in some], SEVERITY_MARKS[severity], **style
+                    )
         _name_lines(axes, [line[0] for line in order], [line[1] == "run" for line in order])
         axes.set_xlabel("accuracy (thin line: 95 % interval of a run)")
         axes.xaxis.set_major_formatter(percent_tick)
@@ -150,16 +151,9 @@ def calibration(runs: Sequence[Run]) -> Figure:
         for axes, (name, title) in zip(grid, panels.items(), strict=True):
             if name.endswith("shift"):
                 axes.axvline(0, color=INK, lw=0.8)
-            for place, run in enumerate(reversed(runs)):
-                for offset, severity in zip((0.22, 0, -0.22), SEVERITY_NAMES, strict=True):
-                    _mark(
-                        axes,
-                        run.at(severity),
-                        name,
-                        place + offset,
-                        SEVERITY_COLOURS[severity],
-                        SEVERITY_MARKS[severity],
-                    )
+            for offset, severity in zip((0.22, 0, -0.22), SEVERITY_NAMES, strict=True):
+                placed = [(run.at(severity), place + offset) for place, run in enumerate(reversed(runs))]
+                _mark(axes, name, SEVERITY_COLOURS[severity], SEVERITY_MARKS[severity], placed)
             axes.set_title(title)
             axes.locator_params(axis="x", nbins=4)
             axes.tick_params(axis="x", labelsize=8)
@@ -203,14 +197,15 @@ def accuracy_by(runs: Sequence[Run], by: str) -> Figure:
         for axes, (severity, title) in zip(
             grid, (("L1", "L1"), ("L2", "L2"), ("", "Change from L0 to L2")), strict=True
         ):
-            for place, name in enumerate(reversed(names)):
-                for index, run in enumerate(shown):
-                    offset = 0.7 * ((len(shown) - 1) / 2 - index) / max(len(shown), 2)
-                    figures = _at(run, by, name, severity or "L2")
-                    change = figures.get("change_from_l0", {})
-                    small = figures.get("few_clusters", False)
-                    which = figures if severity else {**change, "few_clusters": small}
-                    _mark(axes, which, "accuracy", place + offset, COLOURS[index], MARKS[index])
+            for index, run in enumerate(shown):
+                offset = 0.7 * ((len(shown) - 1) / 2 - index) / max(len(shown), 2)
+                found = [_at(run, by, name, severity or "L2") for name in reversed(names)]
+                if not severity:
+                    found = [
+                        {**each.get("change_from_l0", {}), "few_clusters": each.get("few_clusters")} for each in found
+                    ]
+                placed = [(figures, place + offset) for place, figures in enumerate(found)]
+                _mark(axes, "accuracy", COLOURS[index], MARKS[index], placed)
             axes.set_title(title)
             axes.xaxis.set_major_formatter(percent_tick if severity else points_tick)
             axes.locator_params(axis="x", nbins=5)
@@ -433,24 +428,20 @@ def _thinned(values: Sequence[float], most: int = 200) -> list[float]:
     return [*values[:-1:step], *values[-1:]]
 
 
-def _mark(axes: Axes, figures: Mapping[str, Any], name: str, place: float, colour: str, mark: str) -> None:
-    """Draw a figure with its interval; hollow where it rests on few questions."""
-    value = figures.get(name)
-    if value is None:
-        return
-    if interval := figures.get(f"{name}_ci"):
-        axes.plot(interval, [place, place], color=colour, lw=1.2, zorder=2)
-    face = "none" if figures.get("few_clusters") else colour
-    axes.plot(
-        [value],
-        [place],
-        mark,
-        ms=5.5,
-        mfc=face,
-        mec=colour if face == "none" else INK,
-        mew=1.2 if face == "none" else 0.5,
-        zorder=3,
-    )
+def _mark(axes: Axes, name: str, colour: str, mark: str, placed: Sequence[tuple[Mapping[str, Any], float]]) -> None:
+    """Draw a figure of several cells, each at its height, with intervals; hollow where it rests on few questions."""
+    known = [(figures, place) for figures, place in placed if figures.get(name) is not None]
+    spread = [(*figures[f"{name}_ci"], place) for figures, place in known if figures.get(f"{name}_ci")]
+    if spread:
+        low, high, places = zip(*spread, strict=True)
+        axes.hlines(places, low, high, color=colour, lw=1.2, zorder=2)
+    for few, style in (
+        (False, {"mfc": colour, "mec": INK, "mew": 0.5}),
+        (True, {"mfc": "none", "mec": colour, "mew": 1.2}),
+    ):
+        some = [(figures[name], place) for figures, place in known if bool(figures.get("few_clusters")) is few]
+        if some:
+            axes.plot(*zip(*some, strict=True), mark, ms=5.5, zorder=3, **style)  # type: ignore[arg-type]
 
 
 def _at(run: Run, by: str, name: str, severity: str) -> Mapping[str, Any]:

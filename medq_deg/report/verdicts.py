@@ -32,10 +32,11 @@ def verdict_of(run: Run) -> dict[str, Any]:
         return {"verdict": "none", "rule": None, "sentences": [f"Nothing can be said: {reason}."], "cells": []}
     agreement, shift = effect["agreement_shift"], effect["calibration_shift"]
     verdict = agreement["verdict"] or "undecided"
+    drop = _interval(_negated(effect["accuracy_drop_ci"]), points)
     sentences = [
         f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
         f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own "
-        f"clean one, the change is {points(-effect['accuracy_drop'])} points{_interval(_negated(effect['accuracy_drop_ci']), points)}.",
+        f"clean one, the change is {points(-effect['accuracy_drop'])} points{drop}.",
         f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
         f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
         f"The effect is {verdict}: {MEANING[verdict]}.",

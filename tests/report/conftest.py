@@ -11,7 +11,7 @@ from medq_deg import demo
 from medq_deg.report import write_report
 from tests.report.models import Faltering, make_run
 
-HOSTILE_NAME = 'evil/<script>alert(1)</script> "quoted" \'single\' $x_1$ 🩻'
+HOSTILE_NAME = "evil/<script>alert(1)</script> \"quoted\" 'single' $x_1$ 🩻"
 HOSTILE = (
     "<script>alert('said')</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>{0}</a>"
     "\0\x1b[31m\u202egnirts\ud83d [link](javascript:alert(4))\nAnswer: {0}"

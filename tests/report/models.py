@@ -9,9 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medq_deg.evaluation.run import fingerprint, record_of
+from medq_deg.evaluation.run import fingerprint
 from medq_deg.evaluation.store import RunFolder
-from medq_deg.models.base import Reply
 
 LETTERS = "ABCDEFGH"
 TRIALS = 10
@@ -31,19 +30,22 @@ class Faltering:
     exact: bool = False
     fails: float = 0.0
 
-    def reply(self, row: Mapping[str, Any]) -> Reply:
+    def record(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the row's line in answers.jsonl."""
+        record = {"id": row["id"], "votes": [], "texts": [], "probabilities": None, "status": "ok", "error": None}
         draw = random.Random(f"{self.name} {row['id']}")
         if draw.random() < self.fails:
-            return Reply(row["id"], error="the server said <b>no</b>")
+            return {**record, "status": "failed", "error": "the server said <b>no</b>"}
         letters = LETTERS[: len(row["options"])]
         wrong = draw.choice([letter for letter in letters if letter != row["answer"]])
         favourite = row["answer"] if draw.random() < self.accuracy[row["severity"]] else wrong
         other = draw.choice([letter for letter in letters if letter != favourite])
         sure = self.sureness[row["severity"]]
-        votes = [favourite if draw.random() < sure else other for _ in range(TRIALS)]
-        texts = tuple("I cannot tell." if draw.random() < 0.02 else self.say.format(vote) for vote in votes)
-        probabilities = {favourite: sure, other: round(1 - sure, 6)} if self.exact else None
-        return Reply(row["id"], texts, probabilities)
+        votes = [None if (p := draw.random()) < 0.02 else favourite if p < sure else other for _ in range(TRIALS)]
+        record["votes"] = votes
+        record["texts"] = ["I cannot tell." if vote is None else self.say.format(vote) for vote in votes]
+        record["probabilities"] = {favourite: sure, other: round(1 - sure, 6)} if self.exact else None
+        return record
 
 
 def make_run(
@@ -64,6 +66,5 @@ def make_run(
         {"python": "3.11.7", "packages": {"medq-deg": "0.1.0"}},
         rows,
     )
-    records = [record_of(model.reply(row), row["options"], TRIALS, "strict") for row in rows]
-    (path / "answers.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    (path / "answers.jsonl").write_text("".join(json.dumps(model.record(row)) + "\n" for row in rows))
     return path

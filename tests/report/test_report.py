@@ -84,7 +84,11 @@ def test_nothing_is_fetched_and_only_our_script_and_style_may_run(report: Path, 
             assert name != "style", tag
             if name in ("src", "href", "xlink:href", "action", "srcset", "data", "poster"):
                 assert value is not None
-                assert value.startswith(("#", "data:image/jpeg;base64,")), (tag, name, value[:80])
+                assert value.startswith(("#", "data:image/jpeg;base64,", "data:image/png;base64,")), (
+                    tag,
+                    name,
+                    value[:80],
+                )
         assert tag not in ("iframe", "object", "embed", "link", "base")
     text = report.read_text(encoding="utf-8")
     policy = next(a["content"] for t, a in page.elements if t == "meta" and "content" in a and "default-src" in str(a))
