@@ -92,7 +92,7 @@ def render(
         ),
         sure=SURE,
         write_points=text.points,
-        notes=_notes(runs),
+        notes=notes(runs),
         keys=[_key(index) for index in range(min(len(runs), MOST_RUNS))],
         level=text.percent(runs[0].summary["confidence_level"]).replace(".0", ""),
     )
@@ -112,7 +112,7 @@ def _breakdown(runs: Sequence[Run], by: str, drawn: dict[str, Figure]) -> dict[s
     return {"noun": noun, "figure": f"accuracy_by_{noun}", "cells": [cell for cell in cells if cell[1]]}
 
 
-def _notes(runs: Sequence[Run]) -> list[str]:
+def notes(runs: Sequence[Run]) -> list[str]:
     """Say what a reader must know before comparing these runs."""
     notes = []
     if any(run.data_name == "demo" for run in runs):
