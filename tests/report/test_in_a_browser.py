@@ -1,12 +1,13 @@
 """The report in a real browser: nothing is fetched, no error, no scrolling sideways, filters by keyboard.
 
-Skipped where playwright or Chromium are missing. Where axe is installed (axe-playwright-python), it checks the page too.
+Skipped where playwright or Chromium are missing. Where axe-playwright-python is installed, axe checks the page too.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_axe_finds_nothing(opened: Any) -> None:
 def test_headings_are_in_order_and_controls_have_names(opened: Any) -> None:
     levels = opened.eval_on_selector_all("h1, h2, h3, h4", "all => all.map(each => Number(each.tagName[1]))")
     assert levels[0] == 1
-    assert all(after <= before + 1 for before, after in zip(levels, levels[1:], strict=False))
+    assert all(after <= before + 1 for before, after in pairwise(levels))
     assert opened.locator("select").count() == 4
     for name in ("Outcome", "Run", "Degradation", "Modality"):
         assert opened.get_by_label(name, exact=True).count() == 1
