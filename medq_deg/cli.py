@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from medq_deg import __version__
-from medq_deg.cli_results import results, score
+from medq_deg.cli_results import report, results, score
 from medq_deg.console import bar, console, errors, run_progress, say, stages, tell_failure
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
@@ -418,3 +418,4 @@ def demo(
     console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
     evaluate(model="demo", out=out, data="demo-held-out")
     score(out, coverage=1.0)
+    report([out], out=out / "report.html")

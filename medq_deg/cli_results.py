@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.console import bar, console
+from medq_deg.console import bar, console, stages
 from medq_deg.errors import MedqDegError
 
 results = typer.Typer()
@@ -67,6 +67,25 @@ def leaderboard(
     if out is not None:
         write_leaderboard(entries, out)
         _written(out)
+
+
+@results.command(epilog="Example: medq-deg report runs/model-a runs/model-b --out report.html")
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
+    out: Annotated[Path, typer.Option(help="The HTML file; figures go beside it.")] = Path("report.html"),
+    coverage: Coverage = 1.0,
+    data: Annotated[
+        str | None, typer.Option(help="Data of the runs, for their pictures: `demo`, or a built folder.")
+    ] = None,
+) -> None:
+    """Write a page on one or more runs: one HTML file, and its figures as SVG, PNG and CSV."""
+    from medq_deg.data.load import load_rows
+    from medq_deg.report.write import write_report
+
+    with stages() as progress:
+        rows = load_rows(data) if data is not None else None
+        written = write_report(runs, out, coverage=coverage, data=rows, progress=progress)
+    _written(written[0])
 
 
 @results.command(epilog="Example: medq-deg submit runs/my-model --repo my-org/my-model --dataset my-org/medq-deg")

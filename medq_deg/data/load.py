@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from medq_deg import demo
 from medq_deg.data.build import MANIFEST
@@ -12,6 +12,9 @@ from medq_deg.demo.crops import held_out_rows
 from medq_deg.errors import MedqDegError
 from medq_deg.files import read_json
 from medq_deg.taxonomy import SEVERITY_NAMES
+
+EMBEDDED: Final = ("demo", "demo-held-out")
+"""Names of the data that the package holds."""
 
 
 def load_rows(name: str) -> Sequence[Mapping[str, Any]]:

@@ -182,6 +182,16 @@ class RunFolder:
                     answers.setdefault(record["id"], record)
         return answers
 
+    def read_failures(self) -> dict[str, str]:
+        """Return, by id, why each row that was asked and has no answer failed last."""
+        answered = self.read_answers()
+        return {
+            record["id"]: str(record.get("error"))
+            for path in self._answer_paths()
+            for record in read_lines(path)
+            if record["id"] not in answered
+        }
+
     def open_answers(self, part: str = "") -> AnswerWriter:
         """Open an answer file for appending, without a torn last line."""
         return AnswerWriter(self.path / (f"{PREFIX}-{part}.jsonl" if part else ANSWERS))

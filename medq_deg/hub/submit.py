@@ -27,7 +27,8 @@ from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
 from medq_deg.hub.refusals import check_repo, hub_errors
-from medq_deg.metrics.summary import SEPARATOR, summarize
+from medq_deg.metrics.rows import SEPARATOR
+from medq_deg.metrics.summary import summarize
 from medq_deg.models.published import published_models
 from medq_deg.taxonomy import SEVERITY_NAMES
 

@@ -16,7 +16,7 @@ from medq_deg.metrics.comparison import inter_model
 from medq_deg.metrics.dunning_kruger import holm, inter_model_rule, intra_model_rule
 from medq_deg.metrics.figures import FIGURES, SHIFTS
 from medq_deg.metrics.paired import COMPARED, compare
-from medq_deg.metrics.shift import accuracy, calibration_shift, confidence, risk_coverage, shift
+from medq_deg.metrics.shift import accuracy, calibration_shift, confidence, reliability, risk_coverage, shift
 from medq_deg.metrics.summary import summarize
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "inter_model",
     "inter_model_rule",
     "intra_model_rule",
+    "reliability",
     "risk_coverage",
     "shift",
     "summarize",

@@ -193,6 +193,34 @@ def risk_coverage(
     return {"threshold": sums.thresholds.tolist(), "coverage": coverage.tolist(), "risk": risk.tolist()}
 
 
+def reliability(
+    votes: Votes | None,
+    answers: Sequence[str],
+    num_choices: int | Sequence[int],
+    *,
+    invalid: Invalid = "category",
+    probabilities: Probabilities | None = None,
+) -> dict[str, list[float]]:
+    """Compare how sure a model is of its most frequent answers with how often they are right.
+
+    Parameters and errors as in `calibration_shift`.
+
+    Returns
+    -------
+    dict
+        Three lists of equal length, one entry for each bin of the ``ece`` of `calibration_shift` that has rows, least
+        sure first: ``confidence`` (mean share of the most frequent answer), ``accuracy`` (share of these answers that
+        are right, tied answers sharing the credit), ``n`` (rows).
+    """
+    table = encode(votes, probabilities, answers, num_choices, invalid=invalid)
+    rows = Rows.of(table)
+    counts, gaps, credit = (np.bincount(rows.bin, each) for each in (rows.counted, rows.gap, rows.credit))
+    filled = counts > 0
+    right = credit[filled] / counts[filled]
+    sure = right + gaps[filled] / counts[filled]
+    return {"confidence": sure.tolist(), "accuracy": right.tolist(), "n": counts[filled].tolist()}
+
+
 def _one_figure(figure: str, votes: Votes, answers: Sequence[str], num_choices: int | Sequence[int]) -> float:
     table = encode(votes, None, answers, num_choices)
     rows = np.arange(len(table.choices))

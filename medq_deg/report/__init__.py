@@ -1,1 +1,1 @@
-"""What a run says: comparison, leaderboard and the report page."""
+"""What runs say: the report page, comparison, and the leaderboard."""

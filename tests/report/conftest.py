@@ -1,74 +1,52 @@
-"""Real runs over rows of the demo set, by small models whose skill is known."""
+"""One report that the tests look at: five runs on the whole demonstration set, one of them hostile."""
 
 from __future__ import annotations
 
-import os
-import random
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medq_deg import demo
-from medq_deg.evaluation.run import evaluate
-from medq_deg.models.base import Queries, Reply
+from medq_deg.report.write import write_report
+from tests.report.models import Faltering, make_run
 
-QUESTIONS = 24
-
-
-class Knows:
-    """Gives the right letter with probability `skill`, and any letter else; `lucky` moves the dice."""
-
-    def __init__(self, answers: dict[str, str], skill: float = 0.5, lucky: int = 0, name: Any = "knows") -> None:
-        self.answers, self.skill, self.lucky, self.name = answers, skill, lucky, name
-        self.fails: set[str] = set()
-        self.exact = False
-
-    def describe(self) -> dict[str, Any]:
-        return {"name": self.name, "skill": self.skill, **({"votes": "exact"} if self.exact else {})}
-
-    def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
-        for query in queries:
-            if query.id in self.fails:
-                yield Reply(query.id, error="the server hung up")
-                continue
-            dice = random.Random(query.seed + self.lucky)
-            letters = "ABCDEFGHIJ"[: len(query.options)]
-            right = self.answers[query.id]
-            texts = tuple(right if dice.random() < self.skill else dice.choice(letters) for _ in range(trials))
-            shares = {letter: (1 - self.skill) / len(letters) + self.skill * (letter == right) for letter in letters}
-            yield Reply(query.id, texts=texts, probabilities=shares if self.exact else None)
+HOSTILE_NAME = "evil/<script>alert(1)</script> \"quoted\" 'single' $x_1$ 🩻"
+HOSTILE = (
+    "<script>alert('said')</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>{0}</a>"
+    "\0\x1b[31m\u202egnirts\ud83d [link](javascript:alert(4))\nAnswer: {0}"
+)
 
 
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, Any]]:
-    """Every row of the first questions of the demo set, at all severities."""
-    planned = demo.rows()
-    chosen = list(dict.fromkeys(row["question_id"] for row in planned.columns()))[:QUESTIONS]
-    return [planned[at] for at, row in enumerate(planned.columns()) if row["question_id"] in chosen]
+    """Every row of the demonstration set, without pictures."""
+    return list(demo.rows().columns())
 
 
 @pytest.fixture(scope="session")
-def knows(rows: list[dict[str, Any]]) -> Callable[..., Knows]:
-    answers = {row["id"]: row["answer"] for row in rows}
-    return lambda *arguments, **options: Knows(answers, *arguments, **options)
+def few_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of twelve questions."""
+    chosen = {row["question_id"] for row in rows[:12]}
+    return [row for row in rows if row["question_id"] in chosen]
 
 
-@pytest.fixture
-def run(rows: list[dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
-    """Return a function that runs a model over rows and returns the folder."""
-    monkeypatch.setattr(
-        os, "fsync", lambda handle: None
-    )  # a sync for each row takes most of the time, for nothing here
-    made = 0
+@pytest.fixture(scope="session")
+def five_runs(tmp_path_factory: pytest.TempPathFactory, rows: list[dict[str, Any]]) -> list[Path]:
+    folder = tmp_path_factory.mktemp("runs")
+    models = [
+        Faltering("acme/vision-7b"),
+        Faltering("Honest-VLM (3B)", (0.8, 0.65, 0.45), (0.85, 0.7, 0.5), say="<think>bright</think> It is {}."),
+        Faltering("exact-14b", (0.85, 0.8, 0.7), (0.9, 0.9, 0.8), exact=True),
+        Faltering(HOSTILE_NAME, (0.6, 0.5, 0.3), say=HOSTILE),
+        Faltering("steady-2b", (0.5, 0.5, 0.48), (0.7, 0.7, 0.7)),
+    ]
+    return [make_run(folder / f"run{number}", model, rows) for number, model in enumerate(models)]
 
-    def make(model: Any, over: list[dict[str, Any]] = rows, name: str = "demo", **options: Any) -> Path:
-        nonlocal made
-        made += 1
-        out = tmp_path / f"run{made}"
-        # The answers are single letters, which any parser reads; this one is the quickest.
-        evaluate(model, over, out, data_name=name, parser="vlmevalkit", **options)
-        return out
 
-    return make
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory, five_runs: list[Path]) -> Path:
+    """The HTML file of the report on the five runs; its figures are beside it."""
+    out = tmp_path_factory.mktemp("report") / "report.html"
+    write_report(five_runs, out, n_resamples=100)
+    return out

@@ -1,0 +1,207 @@
+"""From the folder of a run to everything that the report shows of it; all statistics come from `medq_deg.metrics`.
+
+A run's metrics.json is not read: it may be of another version, so the figures are computed from the answers.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
+from medq_deg.evaluation.store import RunFolder
+from medq_deg.metrics import MetricWarning, inter_model, reliability, risk_coverage, summarize
+from medq_deg.report.text import shorten, visible
+from medq_deg.taxonomy import SEVERITY_NAMES
+
+LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the report shows of one run.
+
+    Attributes
+    ----------
+    label : str
+        The model's name, made visible and unique among the runs.
+    folder : str
+        Name of the run's folder.
+    answered : AnsweredRun
+        Settings, versions, and the rows with what the model said.
+    failures : list of (str, int)
+        Why asked rows have no answer, and how many, most frequent first.
+    summary : dict
+        From `medq_deg.metrics.summarize`, with the breakdowns of `medq_deg.evaluation.score`.
+    reliability, risk_coverage : dict
+        From severity, L0 to L2 as far as there are rows, to the curve.
+    caveats : list of str
+        What the metrics warn of.
+    """
+
+    label: str
+    folder: str
+    answered: AnsweredRun
+    failures: list[tuple[str, int]]
+    summary: dict[str, Any]
+    reliability: dict[str, dict[str, list[float]]]
+    risk_coverage: dict[str, dict[str, list[float]]]
+    caveats: list[str]
+
+    @property
+    def missing(self) -> int:
+        """Rows without an answer."""
+        return self.answered.wanted - len(self.answered.rows)
+
+    @property
+    def fingerprint(self) -> str:
+        """Fingerprint of the data, empty if the run has none."""
+        return str(self.answered.settings["data"].get("fingerprint") or "")
+
+    @property
+    def data_name(self) -> str:
+        """What the data is called."""
+        return str(self.answered.settings["data"].get("name") or "")
+
+    def at(self, severity: str) -> Mapping[str, Any]:
+        """Return the figures at L0, L1 or L2, empty if the run has no such row."""
+        found: Mapping[str, Any] = self.summary["by_severity"].get(severity, {})
+        return found
+
+
+def collect(
+    paths: Sequence[Path],
+    *,
+    coverage: float = 1.0,
+    n_resamples: int = 1000,
+    seed: int = 0,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> list[Run]:
+    """Read and score runs.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+        Folders of runs.
+    coverage : float
+        Least share of each run's rows that must be answered.
+    n_resamples, seed : int
+        Of the bootstrap.
+    progress : callable
+        Called with stage, done and total.
+
+    Raises
+    ------
+    MedqDegError
+        For no run, the same run twice, or as `medq_deg.evaluation.score.read_answered`; the message names the run.
+    """
+    if not paths:
+        raise MedqDegError("a report needs at least one run")
+    places = Counter(path.resolve() for path in paths)
+    if twice := next((path for path in paths if places[path.resolve()] > 1), None):
+        raise MedqDegError(f"{twice}: is given twice")
+    runs = []
+    for done, path in enumerate(paths):
+        progress("scoring", done, len(paths))
+        runs.append(_collect(path, coverage, n_resamples, seed))
+    progress("scoring", len(paths), len(paths))
+    return [replace(run, label=label) for run, label in zip(runs, _labels(runs), strict=True)]
+
+
+def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
+    answered = read_answered(path, coverage)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", MetricWarning)
+        try:
+            summary = summarize(
+                answered.rows, by=BREAKDOWNS, source=answered.source, n_resamples=n_resamples, seed=seed
+            )
+            reliabilities, risks = _curves(answered)
+        except MedqDegError as error:
+            raise MedqDegError(f"{path}: {error}") from None
+    failures = Counter(RunFolder(path).read_failures().values())
+    return Run(
+        label=shorten(visible(str(answered.settings["model"].get("name") or path.resolve().name)), LONGEST_NAME),
+        folder=path.resolve().name,
+        answered=answered,
+        failures=failures.most_common(),
+        summary=summary,
+        reliability=reliabilities,
+        risk_coverage=risks,
+        caveats=list(dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, MetricWarning))),
+    )
+
+
+Curves = dict[str, dict[str, list[float]]]
+
+
+def _curves(answered: AnsweredRun) -> tuple[Curves, Curves]:
+    """Return reliability and risk by coverage at each severity."""
+    reliabilities: Curves = {}
+    risks: Curves = {}
+    exact = answered.source == "probabilities"
+    for severity, name in enumerate(SEVERITY_NAMES):
+        rows = [row for row in answered.rows if row["severity"] == severity]
+        if rows:
+            votes = None if exact else [row["votes"] for row in rows]
+            probabilities = [row["probabilities"] for row in rows] if exact else None
+            data = votes, [row["answer"] for row in rows], [len(row["options"]) for row in rows]
+            reliabilities[name] = reliability(*data, probabilities=probabilities)
+            risks[name] = risk_coverage(*data, probabilities=probabilities)
+    return reliabilities, risks
+
+
+def _labels(runs: Sequence[Run]) -> list[str]:
+    """Name runs by their model; where that is not enough add the folder, and where that is not enough a number."""
+    labels = [run.label for run in runs]
+    shared = Counter(labels)
+    labels = [
+        f"{run.label} ({shorten(visible(run.folder), LONGEST_NAME)})" if shared[run.label] > 1 else run.label
+        for run in runs
+    ]
+    shared, seen = Counter(labels), Counter[str]()
+    for place, label in enumerate(labels):
+        seen[label] += 1
+        if shared[label] > 1:
+            labels[place] = f"{label} #{seen[label]}"
+    return labels
+
+
+def compare(runs: Sequence[Run], *, n_resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
+    """Ask of the runs on the same data whether the less accurate model is the surer one, on the most severe pictures.
+
+    Returns
+    -------
+    list of dict
+        For each data with two runs or more: ``runs`` (labels), ``severity``, and what
+        `medq_deg.metrics.inter_model` says of their votes on the rows that all have answered.
+    """
+    results = []
+    for fingerprint in dict.fromkeys(run.fingerprint for run in runs):
+        alike = [run for run in runs if run.fingerprint == fingerprint]
+        answers = [{row["id"]: row for row in run.answered.rows} for run in alike]
+        common = [row for row in alike[0].answered.rows if all(row["id"] in each for each in answers)]
+        worst = max((row["severity"] for row in common), default=0)
+        rows = [row for row in common if row["severity"] == worst]
+        if len(alike) < 2 or not rows:
+            continue
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MetricWarning)  # each run's own figures have warned already
+            result = inter_model(
+                {
+                    run.label: [each[row["id"]]["votes"] for row in rows]
+                    for run, each in zip(alike, answers, strict=True)
+                },
+                [row["answer"] for row in rows],
+                [len(row["options"]) for row in rows],
+                [row["question_id"] for row in rows],
+                n_resamples=n_resamples,
+                seed=seed,
+            )
+        results.append({"runs": [run.label for run in alike], "severity": SEVERITY_NAMES[worst], **result})
+    return results

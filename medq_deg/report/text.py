@@ -1,0 +1,83 @@
+"""How names, numbers and untrusted text are written in the report."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+_REPLACED = "\ufffd"
+_KEPT = "\n\t"
+_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of the text after them: with these an answer could look like another one."""
+
+
+def visible(text: str) -> str:
+    """Replace what HTML, SVG and CSV cannot hold, or what a reader cannot see: control characters, half pairs.
+
+    Examples
+    --------
+    >>> visible("a" + chr(0) + "b")
+    'a\ufffdb'
+    """
+    return "".join(_REPLACED if _hidden(character) else character for character in text)
+
+
+def _hidden(character: str) -> bool:
+    return character in _DIRECTIONS or (unicodedata.category(character) in ("Cc", "Cs") and character not in _KEPT)
+
+
+def finalize(value: Any) -> Any:
+    """Make what a template prints visible; Jinja escapes it afterwards."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut a text at a length."""
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def words(name: str) -> str:
+    """Write an identifier of the taxonomy as words: "low_dose" is "low dose"."""
+    return name.replace("_", " ")
+
+
+def percent(value: float | None) -> str:
+    """Write a share in percent."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def signed(value: float | None) -> str:
+    """Write a shift with its sign."""
+    return "–" if value is None else f"{value:+.3f}".replace("-", "−")
+
+
+def decimal(value: float | None) -> str:
+    """Write a figure that has no unit."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def points(value: float | None) -> str:
+    """Write a difference of two shares in percentage points, with its sign."""
+    if value is None:
+        return "–"
+    rounded = round(100 * value, 1) + 0.0  # no minus before 0
+    return f"{rounded:+.1f}".replace("-", "−") if rounded else "0.0"
+
+
+def between(interval: Sequence[float] | None, write: Any) -> str:
+    """Write an interval by the function that writes its figure; empty where there is none."""
+    return "" if interval is None else f"{write(interval[0]).removesuffix(' %')} to {write(interval[1])}"
+
+
+def flat(settings: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """List nested settings as names and texts."""
+    pairs: list[tuple[str, str]] = []
+    for key, value in settings.items():
+        if isinstance(value, Mapping):
+            pairs += flat(value, f"{prefix}{key}.")
+        else:
+            pairs.append((f"{prefix}{key}", str(value)))
+    return pairs

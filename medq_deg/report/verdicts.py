@@ -1,0 +1,111 @@
+"""The Dunning-Kruger verdicts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medq_deg.report.collect import Run
+from medq_deg.report.figures import NOUNS, ORDER, cells
+from medq_deg.report.text import between, percent, points, signed, words
+
+MEANING = {
+    "supported": "on severely degraded pictures it is less often right, yet agrees with itself as if it were not",
+    "refuted": "its accuracy did not fall, or its sureness fell with it",
+    "undecided": "the data do not say whether its sureness falls as its accuracy does",
+}
+
+
+def verdict_of(run: Run) -> dict[str, Any]:
+    """Say what became of a run from L0 to L2.
+
+    Returns
+    -------
+    dict
+        ``verdict`` (of the agreement shift; "none" where there is none), ``rule`` (the paper's, None where it does not
+        apply), ``sentences``, ``cells`` (sentences about the cells of breakdowns).
+    """
+    effect = run.summary.get("dunning_kruger")
+    if not effect or effect["accuracy_drop"] is None:
+        lacks = [name for name in ("L0", "L2") if not run.at(name)]
+        reason = f"the run has no rows at {' and '.join(lacks)}" if lacks else "no row has its clean row"
+        return {"verdict": "none", "rule": None, "sentences": [f"Nothing can be said: {reason}."], "cells": []}
+    agreement, shift = effect["agreement_shift"], effect["calibration_shift"]
+    verdict = agreement["verdict"] or "undecided"
+    drop = _interval(_negated(effect["accuracy_drop_ci"]), points)
+    sentences = [
+        f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
+        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own "
+        f"clean one, the change is {points(-effect['accuracy_drop'])} points{drop}.",
+        f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
+        f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
+        f"The effect is {verdict}: {MEANING[verdict]}.",
+        f"The paper's rule, which compares two averages of its calibration shift ({signed(shift['l0'])} and "
+        f"{signed(shift['l2'])}), says {'yes' if effect['rule'] else 'no'}; with its noise this is "
+        f"{shift['verdict'] or 'undecided'}.",
+    ]
+    if effect["few_clusters"]:
+        sentences.append(f"This rests on {effect['clusters']} questions only: too few for intervals to be trusted.")
+    return {"verdict": verdict, "rule": effect["rule"], "sentences": sentences, "cells": _cells(run)}
+
+
+def _cells(run: Run) -> list[str]:
+    """Name the cells of each breakdown where the effect is supported after Holm's correction."""
+    sentences = []
+    for by in ORDER:
+        found: dict[str, list[str]] = {"supported": [], "refuted": []}
+        tested = 0
+        for name in cells([run], by):
+            effect = run.summary["by"][by][name].get("dunning_kruger")
+            part = effect["agreement_shift"] if effect else {}
+            tested += part.get("verdict_holm") is not None
+            found.get(part.get("verdict_holm") or "", []).append(words(name))
+        told = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
+        if tested:
+            undecided = tested - sum(map(len, found.values()))
+            rest = f"undecided for {f'the other {undecided}' if told else f'all {tested}'}"
+            sentences.append(f"By {NOUNS.get(by, by)}: {'; '.join([*told, *([rest] if undecided else [])])}.")
+    return sentences
+
+
+def between_models(comparison: Mapping[str, Any]) -> list[str]:
+    """Say how many pairs of models follow the inter-model rule, and list those that are decided."""
+    pairs = comparison["pairs"]
+    decided: dict[str, list[str]] = {"supported": [], "refuted": [], "undecided": []}
+    for pair in pairs:
+        part = pair["agreement_shift"]
+        decided[part.get("verdict_holm") or part["verdict"] or "undecided"].append(
+            f"{pair['weaker']} and {pair['stronger']}"
+        )
+    differing = sum(pair["accuracy_gap"] > 0 for pair in pairs)
+    share = comparison["share"]
+    sentences = [
+        f"Compared at {comparison['severity']} on {comparison['n']} rows of {comparison['clusters']} questions that "
+        f"all {len(comparison['runs'])} have answered, by their votes."
+    ]
+    if differing:
+        sentences.append(
+            f"Of {differing} pair{'s' if differing > 1 else ''} that differ in accuracy, in "
+            f"{percent(share['calibration_shift'])} the less accurate model has the larger calibration shift (the "
+            f"paper's rule), in {percent(share['agreement_shift'])} the larger agreement shift."
+        )
+    for verdict in ("supported", "refuted"):
+        if names := decided[verdict]:
+            more = f", and {len(names) - _MOST_PAIRS} more pairs" if len(names) > _MOST_PAIRS else ""
+            sentences.append(
+                f"With its noise, after Holm's correction, {verdict} for: {'; '.join(names[:_MOST_PAIRS])}{more}."
+            )
+    if undecided := len(decided["undecided"]):
+        sentences.append(f"Undecided for {undecided} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}.")
+    return sentences
+
+
+_MOST_PAIRS = 10
+
+
+def _interval(interval: Sequence[float] | None, write: Any) -> str:
+    return f" (95 % interval {between(interval, write)})" if interval else ""
+
+
+def _negated(interval: Sequence[float] | None) -> list[float] | None:
+    return [-interval[1], -interval[0]] if interval else None

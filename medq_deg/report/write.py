@@ -1,0 +1,101 @@
+"""From folders of runs to the files of a report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from medq_deg.data.load import EMBEDDED, load_rows
+from medq_deg.data.planned import PlannedRows
+from medq_deg.data.schema import TEXT_COLUMNS, columns_of
+from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.run import fingerprint
+from medq_deg.files import replace_file
+from medq_deg.report.browser import BUDGET, NO_PICTURES, Pictures, browse
+from medq_deg.report.collect import Run, collect, compare
+from medq_deg.report.figures import figures_of
+from medq_deg.report.page import render
+
+OTHER_PICTURES = (
+    "The pictures come from data, or from a version of the degradations, other than a model was asked about: they may "
+    "differ from what it saw."
+)
+
+
+def write_report(
+    runs: Sequence[Path],
+    out: Path,
+    *,
+    coverage: float = 1.0,
+    data: Sequence[Mapping[str, Any]] | None = None,
+    n_resamples: int = 1000,
+    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+) -> list[Path]:
+    """Write the report on some runs: one HTML file, and beside it a folder of figures.
+
+    Parameters
+    ----------
+    runs : sequence of Path
+        Folders of runs.
+    out : Path
+        The HTML file; the figures go to the folder ``<stem>_figures`` beside it, as SVG, PNG and CSV.
+    coverage : float
+        Least share of each run's rows that must be answered, in [0, 1].
+    data : sequence of mappings, optional
+        Rows with pictures, to show beside what the models said; a `datasets.Dataset` will do. Without it, the pictures
+        of the demonstration set are made again, and other runs are shown without pictures.
+    n_resamples : int
+        Of the bootstrap.
+    progress : callable
+        Called with stage, done and total.
+
+    Returns
+    -------
+    list of Path
+        The files, the HTML file first.
+
+    Raises
+    ------
+    MedqDegError
+        If `out` is a folder or not called .html, no run is given, one is given twice, is none or is answered too
+        little, or `data` has none of their rows. Nothing is written then.
+    """
+    if out.is_dir() or out.suffix.lower() not in (".html", ".htm"):
+        raise MedqDegError(f"{out}: the report must be a file that ends in .html")
+    folder = out.with_name(f"{out.stem}_figures")
+    if folder.exists() and not folder.is_dir():
+        raise MedqDegError(f"{folder}: is a file, the figures need a folder there")
+    read = collect(runs, coverage=coverage, n_resamples=n_resamples, progress=progress)
+    pictures, note = _pictures(read, data)
+    progress("drawing", 0, 1)
+    figures = figures_of(read)
+    progress("drawing", 1, 1)
+    browser = browse(read, pictures, budget=BUDGET, progress=progress)
+    page = render(read, figures, replace(browser, note=note), compare(read, n_resamples=n_resamples))
+
+    written = [out]
+    for figure in figures:
+        for suffix, content in ((".svg", figure.file_svg), (".png", figure.png), (".csv", figure.csv())):
+            written.append(folder / f"{figure.name}{suffix}")
+            with replace_file(written[-1]) as file:
+                file.write(content)
+    with replace_file(out) as file:
+        file.write(page.encode())
+    return written
+
+
+def _pictures(runs: Sequence[Run], data: Sequence[Mapping[str, Any]] | None) -> tuple[Pictures, str]:
+    """Return where pictures come from, and what the reader should know of it."""
+    if data is None:
+        embedded = {run.data_name for run in runs} & {*EMBEDDED}
+        if len(embedded) != 1:
+            return Pictures(None), NO_PICTURES
+        data = load_rows(embedded.pop())
+        pictures = Pictures(data)
+        if not any(row["id"] in pictures for run in runs for row in run.answered.rows):
+            return Pictures(None), NO_PICTURES  # a folder of the user's that happens to be called so
+    columns = list(data.columns() if isinstance(data, PlannedRows) else columns_of(data, TEXT_COLUMNS))
+    same = all(run.fingerprint == fingerprint(columns, run.answered.settings["data"].get("version")) for run in runs)
+    return Pictures(data), "" if same else OTHER_PICTURES
