@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest lint clean
+.PHONY: demo test test-oldest test-space browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -12,9 +12,21 @@ demo: $(VENV)/.demo
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
+# What the tests of the pages need besides Chromium; without it they skip.
+browser: $(VENV)/.browser
+
 # The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py
+
+# The leaderboard Space, in an environment of its own: Gradio holds some packages back.
+test-space: $(VENV)-space/.ready
+	$(VENV)-space/bin/python -m pytest tests/hub/test_space.py
+
+$(VENV)-space/.ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-space
+	$(VENV)-space/bin/python -m pip install --quiet --editable . 'gradio>=6.0,<7' playwright pytest
+	touch $@
 
 $(VENV)-oldest/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-oldest
@@ -27,7 +39,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'
@@ -41,3 +53,7 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dev]'
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.browser: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dev,browser]'
+	touch $@
