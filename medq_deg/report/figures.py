@@ -117,7 +117,7 @@ def accuracy_by_severity(runs: Sequence[Run]) -> Figure:
         "accuracy_by_severity",
         "Accuracy by severity",
         "Each line is a model: clean (L0), mild (L1) and severe (L2). In colour these runs; in gray the 40 published "
-        "models (arXiv 2603.07769), measured on the full benchmark: a run on other data, such as the demonstration set, "
+        "models (arXiv 2603.07769), measured on the full benchmark: a run on other data, such as the demo set, "
         "cannot be compared with them.",
         _told(
             runs,

@@ -116,9 +116,9 @@ def test_the_diff_is_shown_and_a_pull_request_opened(run: Path, hub: HubDouble) 
 
 
 def test_nothing_is_sent_without_a_yes(run: Path, hub: HubDouble) -> None:
-    for typed in ("n\n", "\n", ""):
+    for typed, code in (("n\n", 1), ("\n", 1), ("", 130)):  # the last is no answer at all, as Ctrl-D is
         said = submit(run, hub.address, *MODEL, typed=typed)
-        assert (said.code, "task_id: accuracy_l0" in said.out, hub.commits) == (1, True, 0)
+        assert (said.code, "task_id: accuracy_l0" in said.out, hub.commits) == (code, True, 0)
     said = submit(run, hub.address, *MODEL, typed="y\n")
     assert (said.code, hub.commits) == (0, 1)
 

@@ -19,7 +19,8 @@ from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import score_run
 from medq_deg.metrics import calibration_shift, reliability
 from medq_deg.models.published import published_models
-from medq_deg.report import figures, write_report
+from medq_deg.report import figures
+from medq_deg.report.write import write_report
 from medq_deg.report.browser import OUTCOMES
 from medq_deg.report.collect import collect, compare
 from medq_deg.report.page import notes

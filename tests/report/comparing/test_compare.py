@@ -156,7 +156,7 @@ def test_runs_without_clean_rows_have_no_change_from_l0(run: Run, knows: Knows, 
     print_comparison(result)
 
 
-@pytest.mark.parametrize("name", ["\ud83e half", 'org/"quoted" | model 🩻', "[red]not markup[/red]", None])
+@pytest.mark.parametrize("name", ["\ud83e half", 'org/"quoted" | model 🩻', "[red]not markup[/red]"])
 def test_a_comparison_prints_whatever_the_models_are_called(
     name: Any, run: Run, knows: Knows, capsys: pytest.CaptureFixture[str]
 ) -> None:
