@@ -269,7 +269,7 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
     if not rows:
         raise MedqDegError(f"{run}: the run has no rows")
     if note := settings["model"].get("note"):
-        raise MedqDegError(f"{run}: the model is an {note}; results of untrained models are not submitted")
+        raise MedqDegError(f"{run}: the model is {note}; results of demonstration models are not submitted")
     if settings.get("parser") != "strict":
         raise MedqDegError(
             f"{run}: its answers were parsed by {settings.get('parser')!r}; only strict parsing is submitted"
