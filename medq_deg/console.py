@@ -55,7 +55,7 @@ def stages() -> Iterator[Callable[[str, int, int], None]]:
             nonlocal current
             if stage != current:
                 current = stage
-                errors.print(stage, highlight=False)
+                say(stage)
             draw(done, total or done)
 
         yield update

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
+import sys
 from pathlib import Path
+from types import ModuleType
 
 # Test processes run side by side: more than one thread in each only makes them wait for one another.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -45,3 +48,14 @@ def mri() -> NDArray[np.uint8]:
 @pytest.fixture(scope="session")
 def histology() -> NDArray[np.uint8]:
     return picture("histo_hgsc_nest")
+
+
+def load_module(path: Path) -> ModuleType:
+    """Import a file that lies in no package, such as a script or an app."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -16,6 +14,7 @@ from medq_deg.data.load import load_rows
 from medq_deg.demo.crops import KINDS, crop_questions, facts, held_out_rows, part_box, read_part
 from medq_deg.demo.model import demo_model
 from medq_deg.models.prompts import build_prompt
+from tests.conftest import load_module
 
 PARTS = ("training", "validation", "test")
 PICTURES = sorted({fact.picture for fact in facts()})
@@ -62,13 +61,7 @@ SCRIPT = Path(__file__).parent.parent / "scripts" / "train_demo_model.py"
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
     pytest.importorskip("transformers")
-    spec = importlib.util.spec_from_file_location("train_demo_model", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module(SCRIPT)
 
 
 def load(folder: Path) -> tuple[Any, Any]:

@@ -22,7 +22,7 @@ from medq_deg.data.card import write_card
 from medq_deg.data.clean import CleanQuestion, collect, read_questions, write_questions
 from medq_deg.data.features import features
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
-from medq_deg.data.schema import task_and_level
+from medq_deg.data.schema import MANIFEST, task_and_level
 from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import code_fingerprint
@@ -31,7 +31,6 @@ from medq_deg.files import file_hash, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
 
-MANIFEST: Final = "manifest.json"
 REPORT: Final = "load_report.json"
 _WORK: Final = ".build"
 

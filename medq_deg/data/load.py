@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from medq_deg import demo
-from medq_deg.data.build import MANIFEST
+from medq_deg.data.schema import MANIFEST
 from medq_deg.demo.crops import held_out_rows
 from medq_deg.errors import MedqDegError
 from medq_deg.files import read_json

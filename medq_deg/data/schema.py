@@ -32,6 +32,9 @@ COLUMNS: Final = (
 TEXT_COLUMNS: Final = tuple(name for name in COLUMNS if name != "image")
 """Every column but the picture."""
 
+MANIFEST: Final = "manifest.json"
+"""The file of a build that says what was built; it is there once the build is finished."""
+
 LETTERS: Final = ascii_uppercase
 """Letters of the options, in order: 26 at most."""
 

@@ -14,9 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from medq_deg.data.build import MANIFEST
 from medq_deg.data.features import features
-from medq_deg.data.schema import LETTERS, row_id
+from medq_deg.data.schema import LETTERS, MANIFEST, row_id
 from medq_deg.degradations import degrade
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError

@@ -68,7 +68,7 @@ class RunFolder:
         MedqDegError
             If the folder holds a run with other settings.
         """
-        if self.exists() and (shared or self.read_answers()):
+        if self.exists() and (shared or any(record["status"] == "ok" for record in self._records())):
             self.check_same(settings)
             run = self.read_run()
         else:
@@ -173,24 +173,20 @@ class RunFolder:
 
     def read_answers(self) -> dict[str, dict[str, Any]]:
         """Return the answered rows by id; of a row answered twice, the first answer counts."""
-        answers: dict[str, dict[str, Any]] = {}
+        return {name: record for name, record in _final(self._records()).items() if record["status"] == "ok"}
+
+    def read_failures(self) -> dict[str, str]:
+        """Return, by id, why each row that was asked and has no answer failed last."""
+        final = _final(self._records())
+        return {name: str(record.get("error")) for name, record in final.items() if record["status"] != "ok"}
+
+    def _records(self) -> Iterator[dict[str, Any]]:
+        """Yield what all answer files hold."""
         for path in self._answer_paths():
             for number, record in enumerate(read_lines(path), 1):
                 if not isinstance(record, dict) or not {"id", "votes", "status"} <= set(record):
                     raise MedqDegError(f"{path}, line {number}: is no answer, it needs id, votes and status")
-                if record["status"] == "ok":
-                    answers.setdefault(record["id"], record)
-        return answers
-
-    def read_failures(self) -> dict[str, str]:
-        """Return, by id, why each row that was asked and has no answer failed last."""
-        answered = self.read_answers()
-        return {
-            record["id"]: str(record.get("error"))
-            for path in self._answer_paths()
-            for record in read_lines(path)
-            if record["id"] not in answered
-        }
+                yield record
 
     def open_answers(self, part: str = "") -> AnswerWriter:
         """Open an answer file for appending, without a torn last line."""
@@ -198,15 +194,9 @@ class RunFolder:
 
     def tidy(self) -> None:
         """Put all answers into one file in the order of the rows, each row once; nothing may be writing."""
-        paths = self._answer_paths()
-        kept: dict[str, dict[str, Any]] = {}
-        lines = 0
-        for path in paths:
-            for record in read_lines(path):
-                lines += 1
-                if kept.get(record["id"], record)["status"] != "ok" or record["id"] not in kept:
-                    kept[record["id"]] = record
-        if paths == [self.path / ANSWERS] and lines == len(kept):
+        paths, records = self._answer_paths(), list(self._records())
+        kept = _final(records)
+        if paths == [self.path / ANSWERS] and len(records) == len(kept):
             return
         with replace_file(self.path / ANSWERS) as file:
             file.writelines(_line(kept[row["id"]]) for row in self.read_rows() if row["id"] in kept)
@@ -247,6 +237,16 @@ class AnswerWriter:
 
     def __exit__(self, *exception: object) -> None:
         self._file.close()
+
+
+def _final(records: Iterable[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return what counts of each row, by id: its first answer, or without one its last failure."""
+    final: dict[str, dict[str, Any]] = {}
+    for record in records:
+        before = final.get(record["id"])
+        if before is None or before["status"] != "ok":
+            final[record["id"]] = record
+    return final
 
 
 def cut_torn_line(path: Path) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import yaml
 from huggingface_hub import HfApi
 
-from medq_deg.data.build import MANIFEST, REPORT
+from medq_deg.data.build import REPORT
+from medq_deg.data.schema import MANIFEST
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.hub.entries import eval_yaml

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import re
@@ -19,6 +18,7 @@ from typing import Any
 import pytest
 
 from medq_deg.hub.submit import prepare_results
+from tests.conftest import load_module
 from tests.hub.double import HubDouble
 from tests.hub.runs import benchmark_rows, make_run
 from tests.hub.test_submit import STRANGE
@@ -29,13 +29,7 @@ APP = ROOT / "spaces" / "leaderboard" / "app.py"
 
 @pytest.fixture(scope="module")
 def app() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("leaderboard_app", APP)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_module(APP)
 
 
 @pytest.fixture(scope="module")

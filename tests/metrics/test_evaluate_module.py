@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import threading
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import calibration_shift
 from medq_deg.metrics.columns import pack, unpack
+from tests.conftest import load_module
 from tests.metrics.models import questions_and_votes
 
 evaluate = pytest.importorskip("evaluate")
@@ -173,10 +173,7 @@ def test_the_example_of_the_card_gives_what_the_card_says(load, tmp_path, monkey
 
 
 def app():
-    spec = importlib.util.spec_from_file_location("calibration_shift_app", FOLDER / "app.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(FOLDER / "app.py")
 
 
 @pytest.mark.filterwarnings("error")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.conftest import load_module
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,10 +28,7 @@ def test_every_number_on_the_page_is_as_computed(shared):
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("metrics_numbers", ROOT / "docs" / "metrics_numbers.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_module(ROOT / "docs" / "metrics_numbers.py")
 
 
 @pytest.mark.parametrize(
