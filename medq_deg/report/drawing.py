@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 
 import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKS: Final = ("o", "s", "^", "D", "v", "P")
@@ -123,7 +124,8 @@ def draw(
     svg, png = io.StringIO(), io.BytesIO()
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # an emoji in a name; SVG leaves it to the reader's fonts
-        canvas = Canvas(figsize=size, layout="constrained")
+        # Room at the edges, in inches: a text is wider at one resolution than at another, and was cut off.
+        canvas = Canvas(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
         paint(canvas)
         canvas.draw_without_rendering()
         canvas.set_layout_engine("none")  # the layout is slow, and the same for both files
