@@ -4,9 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol, TypeAlias
 
 from PIL import Image
+
+from medq_deg.seeds import derive_seed
+
+Finish: TypeAlias = Literal["stop", "length", "refused", "other"]
+"""Why an answer ended: by itself, cut off at the limit of tokens, refused (a content filter or a refusal), or else."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One prompt of a query: the options in one order, and the answers that it is to give.
+
+    Attributes
+    ----------
+    prompt : str
+        Question, options in this order with letters A, B, ... in place, and instruction.
+    options : tuple of str
+        Texts of the options as this prompt shows them.
+    trials : int
+        Answers to sample.
+    seed : int
+        Seed of these samples, in [0, 2**63).
+    """
+
+    prompt: str
+    options: tuple[str, ...]
+    trials: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -17,21 +44,44 @@ class Query:
     ----------
     id : str
         Id of the row.
-    image : PIL.Image.Image
-        The picture, mode "L" or "RGB".
+    image : PIL.Image.Image or None
+        The picture, mode "L" or "RGB"; None if the question is to be asked without one.
     prompt : str
         Question, lettered options and instruction, see `medq_deg.models.prompts`.
     options : tuple of str
         Texts of the options; the first is A.
     seed : int
         Seed of this row's samples, in [0, 2**63).
+    orders : tuple of tuple of int
+        Orders of the options that the answers are spread over, ``orders[k][p]`` the index in `options` of the option
+        that order k shows at position p. Empty if the options are asked as they are given; only a model whose class
+        says ``takes_orders = True`` gets others.
+    prompts : tuple of str
+        One for each order, the first is `prompt`.
     """
 
     id: str
-    image: Image.Image
+    image: Image.Image | None
     prompt: str
     options: tuple[str, ...]
     seed: int
+    orders: tuple[tuple[int, ...], ...] = ()
+    prompts: tuple[str, ...] = ()
+
+    def conversations(self, trials: int) -> tuple[Conversation, ...]:
+        """Spread `trials` answers over the orders, the first ones getting one more where they do not divide."""
+        if not self.orders:
+            return (Conversation(self.prompt, self.options, trials, self.seed),)
+        each, more = divmod(trials, len(self.orders))
+        return tuple(
+            Conversation(
+                prompt,
+                tuple(self.options[place] for place in order),
+                each + (number < more),
+                derive_seed(self.seed, "order", number) if number else self.seed,
+            )
+            for number, (order, prompt) in enumerate(zip(self.orders, self.prompts, strict=True))
+        )
 
 
 @dataclass(frozen=True)
@@ -43,7 +93,9 @@ class Reply:
     id : str
         Id of the query.
     texts : tuple of str
-        One text per sampled answer.
+        One text per sampled answer, order of the options after order.
+    finish : tuple of str
+        Why each answer ended, see `Finish`; empty where the model does not tell.
     probabilities : mapping of str to float, optional
         Probability that the answer's first token is an option's letter, by letter, where the model gives it. The sum
         is at most 1; the rest is the mass off the options.
@@ -59,6 +111,7 @@ class Reply:
     probabilities: Mapping[str, float] | None = None
     error: str | None = None
     usage: Mapping[str, int] | None = None
+    finish: tuple[Finish, ...] = ()
 
 
 class Queries(Protocol):
