@@ -16,12 +16,14 @@ _OPTIONAL = ("max_tokens", "temperature", "top_p", "seed")
 _CUT = ("length", "content_filter")
 
 
-def messages(prompt: str, image: Image.Image) -> list[dict[str, Any]]:
-    """Return a conversation that shows a picture, as a PNG inside a data URL, and then asks."""
-    buffer = io.BytesIO()
-    image.save(buffer, format="PNG")
-    url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": prompt}]
+def messages(prompt: str, image: Image.Image | None) -> list[dict[str, Any]]:
+    """Return a conversation that shows a picture, if there is one, as a PNG inside a data URL, and then asks."""
+    content: list[dict[str, Any]] = [{"type": "text", "text": prompt}]
+    if image is not None:
+        buffer = io.BytesIO()
+        image.save(buffer, format="PNG")
+        url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        content.insert(0, {"type": "image_url", "image_url": {"url": url}})
     return [{"role": "user", "content": content}]
 
 

@@ -211,10 +211,12 @@ class Preparation:
 
     def __call__(self, query: Query) -> Mapping[str, Any]:
         """Return the inputs of a query."""
-        image = query.image.convert("RGB")
-        if self._max_pixels is not None:
-            image = limit_pixels(image, self._max_pixels)
-        content = [{"type": "image", "image": image}, {"type": "text", "text": query.prompt}]
+        content: list[dict[str, Any]] = [{"type": "text", "text": query.prompt}]
+        if query.image is not None:
+            image = query.image.convert("RGB")
+            if self._max_pixels is not None:
+                image = limit_pixels(image, self._max_pixels)
+            content.insert(0, {"type": "image", "image": image})
         inputs: Mapping[str, Any] = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
             add_generation_prompt=True,
