@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from medq_deg import taxonomy
+from medq_deg.cli.comparisons import print_leaderboard
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import RunFolder
@@ -30,7 +31,6 @@ from medq_deg.report.leaderboard import (
     to_markdown,
     write_leaderboard,
 )
-from medq_deg.report.printing import print_leaderboard
 from medq_deg.report.published import (
     PAPER_ROWS,
     published_calibration,

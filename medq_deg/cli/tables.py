@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.console import console, say
+from medq_deg.cli.console import console, say
 from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.registry import describe
 from medq_deg.evaluation.run import RunSummary

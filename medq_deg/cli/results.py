@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.console import bar, console, stages
+from medq_deg.cli.console import bar, console, stages
 from medq_deg.errors import MedqDegError
 
 results = typer.Typer()
@@ -21,8 +21,8 @@ def score(
     coverage: Coverage = 1.0,
 ) -> None:
     """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
+    from medq_deg.cli.tables import print_scores
     from medq_deg.evaluation.score import score_run
-    from medq_deg.tables import print_scores
 
     result = score_run(run, coverage=coverage)
     print_scores(result)
@@ -37,8 +37,8 @@ def compare(
     coverage: Coverage = 1.0,
 ) -> None:
     """Compare two runs row by row: B minus A, with intervals and adjusted p-values."""
+    from medq_deg.cli.comparisons import print_comparison
     from medq_deg.report.compare import compare_runs, write_comparison
-    from medq_deg.report.printing import print_comparison
 
     result = compare_runs(first, second, coverage=coverage)
     print_comparison(result)
@@ -55,9 +55,9 @@ def leaderboard(
     coverage: Coverage = 1.0,
 ) -> None:
     """Print the published results with your runs among them."""
+    from medq_deg.cli.comparisons import print_leaderboard
     from medq_deg.report.leaderboard import check_export, write_leaderboard
     from medq_deg.report.leaderboard import leaderboard as rank
-    from medq_deg.report.printing import print_leaderboard
 
     if out is not None:
         check_export(out)

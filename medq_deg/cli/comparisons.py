@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.console import console
+from medq_deg.cli.console import console
 from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)

@@ -1,0 +1,70 @@
+"""The command line: parses arguments, shows progress, prints results. All work is done elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Annotated, Any
+
+import typer
+
+from medq_deg import __version__
+from medq_deg.cli.console import console, errors, say
+from medq_deg.cli.data import building, data
+from medq_deg.cli.evaluate import evaluating
+from medq_deg.cli.images import images
+from medq_deg.cli.results import results
+from medq_deg.errors import MedqDegError
+
+app = typer.Typer(
+    name="medq-deg",
+    help="Can a vision-language model still be trusted when the medical image is bad?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(images)
+app.add_typer(building)
+app.add_typer(data, name="data")
+app.add_typer(evaluating)
+app.add_typer(results)
+
+# The base of all that typer says about arguments; typer has no name of its own for it.
+UsageError: Any = typer.BadParameter.__base__
+
+
+def main() -> None:
+    """Run the command line; what the user did wrong is one line and exit code 2."""
+    warnings.showwarning = lambda message, *where: say(f"warning: {' '.join(str(message).split())}")
+    try:
+        sys.exit(app(standalone_mode=False))
+    except MedqDegError as error:
+        _fail(str(error))
+    except UsageError as error:
+        _fail(error.format_message())
+    except (typer.Abort, KeyboardInterrupt):
+        errors.print("stopped", highlight=False)
+        sys.exit(130)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+
+
+def _fail(message: str) -> None:
+    errors.print(f"medq-deg: {' '.join(message.split())}", markup=False, highlight=False, style="red")
+    sys.exit(2)
+
+
+def _version(show: bool) -> None:
+    if show:
+        console.print(f"medq-deg {__version__}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version

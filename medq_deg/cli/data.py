@@ -1,0 +1,94 @@
+"""The commands that build, check and publish data sets, and make their names known."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from medq_deg.cli.console import bar, console, errors, stages
+from medq_deg.cli.options import Seed
+
+building = typer.Typer()
+data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
+
+
+@building.command(epilog="Example: medq-deg build --gmai GMAI_VAL.tsv --omnimedvqa OmniMedVQA/ --out medq-deg-data/")
+def build(
+    out: Annotated[Path, typer.Option(help="Folder of the result; the same folder goes on with a stopped build.")],
+    gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
+    omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
+    medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
+    folder: Annotated[Path | None, typer.Option(help="Your own pictures with a CSV or JSONL of questions.")] = None,
+    quotas: Annotated[str | None, typer.Option(help="`published`: the paper's counts of each type.")] = None,
+    questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that make pictures.")] = 1,
+    seed: Seed = 0,
+) -> None:
+    """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card."""
+    from medq_deg.data.build import build as make
+
+    given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
+    sources = {name: path for name, path in given.items() if path is not None}
+    with stages() as progress:
+        manifest = make(
+            sources,
+            out,
+            seed=seed,
+            quotas=quotas,  # type: ignore[arg-type]  # checked where it is used
+            questions=questions,
+            workers=workers,
+            progress=progress,
+        )
+    rows = ", ".join(f"{name} {count}" for name, count in manifest["counts"]["severity"].items())
+    console.print(f"{out}: {rows}; fingerprint {manifest['fingerprint'][:16]}", highlight=False, soft_wrap=True)
+
+
+@data.command("verify", epilog="Example: medq-deg data verify medq-deg-data/")
+def data_verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
+    sample: Annotated[int, typer.Option(help="Degraded pictures to make again and compare.")] = 50,
+    seed: Seed = 0,
+) -> None:
+    """Check counts, hashes, columns and pictures of a build, and make a sample of pictures again."""
+    from medq_deg.data.verify import verify
+
+    with bar("checking") as progress:
+        result = verify(folder, sample=sample, seed=seed, progress=progress)
+    for problem in result.problems:
+        errors.print(problem, markup=False, highlight=False, style="red")
+    console.print(
+        f"{result.rows} rows checked, {result.remade} pictures made again, {len(result.problems)} problems",
+        highlight=False,
+    )
+    if result.problems:
+        raise typer.Exit(1)
+
+
+@data.command("push", epilog="Example: medq-deg data push medq-deg-data/ --repo my-org/medq-deg --private")
+def data_push(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
+    repo: Annotated[str, typer.Option(help="Dataset repository, ORG/NAME.")],
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+) -> None:
+    """Put a build on the Hugging Face Hub, in one commit."""
+    from medq_deg.hub.push import push
+
+    console.print(push(folder, repo, private=private), highlight=False, soft_wrap=True)
+
+
+@building.command(epilog="Example: medq-deg enable")
+def enable() -> None:
+    """Make load_dataset("medq-deg") work without `import medq_deg`, in this environment."""
+    from medq_deg.enable import enable as write
+
+    console.print(f"written: {write()}", highlight=False, soft_wrap=True)
+
+
+@building.command(epilog="Example: medq-deg disable")
+def disable() -> None:
+    """Undo `medq-deg enable`."""
+    from medq_deg.enable import disable as remove
+
+    console.print("removed" if remove() else "was not enabled", highlight=False)

@@ -1,0 +1,198 @@
+"""The commands that ask models, and put the parts of a run together."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from medq_deg.cli.console import console, run_progress, say, tell_failure
+from medq_deg.cli.options import Seed
+from medq_deg.cli.results import report, score
+from medq_deg.errors import MedqDegError
+
+evaluating = typer.Typer()
+
+_MODEL = "Model in transformers"
+_SERVER = "Model behind an endpoint"
+_PARTS = "Parts of a run"
+
+
+@evaluating.command(epilog="Example: medq-deg evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --data DIR --out runs/qwen")
+def evaluate(
+    model: Annotated[
+        str, typer.Option(help="Hub id, folder, published model, `demo`, plugin, or with --endpoint a served name.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
+    ] = None,
+    data: Annotated[
+        str, typer.Option(help="`demo`, `demo-held-out`, or a folder that `medq-deg build` wrote.")
+    ] = "demo",
+    trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
+    seed: Seed = 0,
+    max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
+    parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
+    dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
+    votes: Annotated[str, typer.Option(help="sampled, exact or repeat.", rich_help_panel=_MODEL)] = "sampled",
+    batch_size: Annotated[int, typer.Option(help="Most rows in a batch.", rich_help_panel=_MODEL)] = 8,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that prepare pictures ahead.", rich_help_panel=_MODEL)
+    ] = None,
+    max_pixels: Annotated[
+        int | None, typer.Option(help="Scale larger pictures down to this many pixels.", rich_help_panel=_MODEL)
+    ] = None,
+    dtype: Annotated[str, typer.Option(help="torch dtype, or auto.", rich_help_panel=_MODEL)] = "auto",
+    device_map: Annotated[
+        str | None, typer.Option(help="Spread one model over devices: auto.", rich_help_panel=_MODEL)
+    ] = None,
+    attn_implementation: Annotated[
+        str | None, typer.Option(help="Such as sdpa or flash_attention_2.", rich_help_panel=_MODEL)
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch.", rich_help_panel=_MODEL)] = None,
+    trust_remote_code: Annotated[
+        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.", rich_help_panel=_MODEL)
+    ] = False,
+    endpoint: Annotated[
+        str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=_SERVER)
+    ] = None,
+    concurrency: Annotated[int, typer.Option(help="Requests at a time.", rich_help_panel=_SERVER)] = 8,
+    timeout: Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_SERVER)] = 120.0,
+    retries: Annotated[int, typer.Option(help="Tries after a failed one.", rich_help_panel=_SERVER)] = 6,
+    price: Annotated[
+        str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT.", rich_help_panel=_SERVER)
+    ] = None,
+    extra_body: Annotated[
+        str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
+    ] = None,
+    key_variable: Annotated[
+        str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=_SERVER)
+    ] = None,
+    shard: Annotated[str | None, typer.Option(help="Part i/n of the rows.", rich_help_panel=_PARTS)] = None,
+) -> None:
+    """Let a model answer every question several times, and store what it said.
+
+    Ctrl-C finishes the rows that are being asked; the same command continues.
+
+    Several processes: accelerate launch scripts/evaluate.py, with the same options.
+
+    An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
+    """
+    from medq_deg.cli.tables import print_dry_run, print_summary
+    from medq_deg.data.load import data_version, load_rows
+    from medq_deg.evaluation.processes import processes
+    from medq_deg.evaluation.run import Shard, check_options, try_rows
+    from medq_deg.evaluation.run import evaluate as run
+    from medq_deg.models.load import load_model
+
+    if out is None and not dry_run:
+        raise MedqDegError("--out is needed: the folder of the run")
+    check_options(trials, seed, parser)
+    part = Shard.parse(shard) if shard is not None else None
+    rows = load_rows(data)
+    launched = processes()
+    quiet = launched.rank > 0
+    with console.status("loading the model"):
+        loaded = load_model(
+            model,
+            transformers={
+                "votes": votes,
+                "batch_size": batch_size,
+                "workers": workers,
+                "max_pixels": max_pixels,
+                "dtype": dtype,
+                "device_map": device_map,
+                "attn_implementation": attn_implementation,
+                "revision": revision,
+                "trust_remote_code": trust_remote_code,
+            },
+            endpoint=endpoint,
+            server={
+                "concurrency": concurrency,
+                "timeout": timeout,
+                "retries": retries,
+                "prices": _prices(price),
+                "extra_body": _fields(extra_body),
+                "key_variable": key_variable,
+            },
+            max_new_tokens=max_new_tokens,
+        )
+    if dry_run or out is None:
+        print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser))
+        return
+    try:
+        with run_progress() as progress:
+            summary = run(
+                loaded,
+                rows,
+                out,
+                data_name=Path(data).resolve().name,
+                data_version=data_version(data),
+                trials=trials,
+                seed=seed,
+                parser=parser,
+                shard=part,
+                processes=launched,
+                progress=tell_failure if quiet else progress,
+            )
+    except KeyboardInterrupt:
+        say(f"stopped at once; the same command continues the run in {out}")
+        raise typer.Exit(130) from None
+    if not quiet:
+        print_summary(summary, out, loaded)
+    if summary.stopped:
+        raise typer.Exit(130)
+    if summary.failed and not quiet:
+        raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
+
+
+def _prices(text: str | None) -> tuple[float, float] | None:
+    if text is None:
+        return None
+    try:
+        paid, got = map(float, text.split(","))
+    except ValueError:
+        raise MedqDegError(
+            f"--price must be INPUT,OUTPUT in USD per million tokens, such as 0.15,0.6, got {text!r}"
+        ) from None
+    return paid, got
+
+
+def _fields(text: str | None) -> dict[str, Any]:
+    try:
+        fields = json.loads(text or "{}")
+    except ValueError as error:
+        raise MedqDegError(f"--extra-body must be a JSON object: {error}") from None
+    if not isinstance(fields, dict):
+        raise MedqDegError(f"--extra-body must be a JSON object, got {text}")
+    return fields
+
+
+@evaluating.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
+def merge(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or one that shards shared.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the merged run; by default the one RUN.")] = None,
+) -> None:
+    """Put the shards of a run together, each row once."""
+    from medq_deg.evaluation.merge import merge as put_together
+
+    if out is None and len(runs) > 1:
+        raise MedqDegError("--out is needed where several runs are merged")
+    target = out or runs[0]
+    answered, rows = put_together(runs, target)
+    console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
+
+
+@evaluating.command(epilog="Example: medq-deg demo --out runs/demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")] = Path("runs/demo"),
+) -> None:
+    """Run the whole path on the embedded demonstration set with a tiny model: a minute on two cores, no download."""
+    from medq_deg import demo as demo_set
+
+    console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
+    evaluate(model="demo", out=out, data="demo-held-out")
+    score(out, coverage=1.0)
+    report([out], out=out / "report.html")
