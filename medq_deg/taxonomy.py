@@ -51,9 +51,12 @@ CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(
 DEGRADATION_NAMES: Final = tuple(CATEGORY_OF)
 CATEGORIES: Final = ("artifacts", "motion", "intensity", "noise", "resolution_and_blur")
 
-DEGRADATION_LABELS: Final = (*DEGRADATION_NAMES, NO_DEGRADATION)
-CATEGORY_LABELS: Final = (*CATEGORIES, NO_DEGRADATION)
-"""What the columns `degradation` and `category` hold; the order is that of the class labels in stored data."""
+DEGRADATION_LABELS: Final = (NO_DEGRADATION, *DEGRADATION_NAMES)
+CATEGORY_LABELS: Final = (NO_DEGRADATION, *CATEGORIES)
+"""What the columns `degradation` and `category` hold, in the order of the class labels in stored data.
+
+"none" is label 0 and a new name goes to the end, so that stored rows never change their meaning.
+"""
 
 APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
     {
@@ -306,6 +309,17 @@ def resolve_degradation(name: str, *, allow_none: bool = False) -> str:
     """
     allowed = (*DEGRADATION_NAMES, NO_DEGRADATION) if allow_none else DEGRADATION_NAMES
     return _resolve("degradation", name, _DEGRADATIONS, allowed)
+
+
+def category_of(degradation: str) -> str:
+    """Return the category of a degradation, and "none" for that of a clean row.
+
+    Examples
+    --------
+    >>> category_of("low_dose"), category_of("none")
+    ('noise', 'none')
+    """
+    return CATEGORY_OF.get(resolve_degradation(degradation, allow_none=True), NO_DEGRADATION)
 
 
 def resolve_modality(name: str) -> str:

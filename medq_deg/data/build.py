@@ -19,17 +19,17 @@ from typing import Any, Final, Literal
 
 import medq_deg
 from medq_deg.data.card import write_card
-from medq_deg.data.clean import CleanQuestion, collect, read_questions, write_questions
-from medq_deg.data.features import features
+from medq_deg.data.clean import CleanPair, collect, read_pairs, write_pairs
+from medq_deg.data.features import encoded
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
-from medq_deg.data.schema import MANIFEST, task_and_level
+from medq_deg.data.schema import MANIFEST, Question, row
 from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.files import file_hash, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
-from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
+from medq_deg.taxonomy import SEVERITY_NAMES
 
 REPORT: Final = "load_report.json"
 _WORK: Final = ".build"
@@ -113,8 +113,9 @@ def build(
         return finished
     work = out / _WORK
     clean, report = _clean(sources, work, settings, progress)
-    plan = make_plan(({"question_id": q.question_id, "modality": q.modality} for q in clean), seed, quotas)
-    by_id = {question.question_id: question for question in clean}
+    by_id = {pair.question.question_id: pair for pair in clean}
+    modalities = ({"question_id": name, "modality": pair.question.modality} for name, pair in by_id.items())
+    plan = make_plan(modalities, seed, quotas)
     paths: list[Path] = []
     made = 0
 
@@ -125,13 +126,13 @@ def build(
 
     with Workers(workers) as makers:
         for severity, split in enumerate(SEVERITY_NAMES):
-            planned = [row for row in plan if row.severity == severity]
-            rows = [_row(by_id[row.question_id], row) for row in planned]
-            jobs = [_job(work / "pictures", by_id[row.question_id], row) for row in planned]
+            planned = [(by_id[each.question_id], each) for each in plan if each.severity == severity]
+            rows = [encoded(row(pair.question, each.degradation, severity, each.seed)) for pair, each in planned]
+            jobs = [_job(work / "pictures", pair, each) for pair, each in planned]
             paths += write_split(
                 out / "data", split, rows, jobs, workers=makers, shard_bytes=shard_bytes, progress=count
             )
-    manifest = _manifest(settings, plan, by_id, paths, out)
+    manifest = _manifest(settings, plan, {name: pair.question for name, pair in by_id.items()}, paths, out)
     with replace_file(out / REPORT) as file:
         file.write(_json(report))
     write_card(out / "README.md", manifest)
@@ -186,7 +187,7 @@ def _source_hash(path: Path) -> str:
 
 def _clean(
     sources: Mapping[str, Path], work: Path, settings: BuildSettings, progress: Callable[[str, int, int], None]
-) -> tuple[list[CleanQuestion], dict[str, Any]]:
+) -> tuple[list[CleanPair], dict[str, Any]]:
     listed, reported = work / "clean.jsonl", work / "report.json"
     if not listed.exists():
         report = LoadReport()
@@ -196,8 +197,8 @@ def _clean(
             found = _subset(found, settings.questions, settings.seed)
         with replace_file(reported) as file:
             file.write(_json(report.as_dict()))
-        write_questions(found, listed)
-    clean = read_questions(listed)
+        write_pairs(found, listed)
+    clean = read_pairs(listed)
     if not clean:
         raise MedqDegError(f"the sources hold no usable question; see {reported}")
     return clean, read_json(reported)
@@ -209,42 +210,20 @@ def _counted(records: Iterable[SourceRecord], progress: Callable[[str, int, int]
         progress("reading sources", done, 0)
 
 
-def _subset(questions: Sequence[CleanQuestion], count: int, seed: int) -> list[CleanQuestion]:
-    if not 1 <= count <= len(questions):
-        raise MedqDegError(f"questions must be 1 to {len(questions)}, the clean questions there are, got {count}")
-    order = sorted(questions, key=lambda question: derive_seed(seed, question.question_id, "subset"))
-    chosen = {question.question_id for question in order[:count]}
-    return [question for question in questions if question.question_id in chosen]
+def _subset(pairs: Sequence[CleanPair], count: int, seed: int) -> list[CleanPair]:
+    if not 1 <= count <= len(pairs):
+        raise MedqDegError(f"questions must be 1 to {len(pairs)}, the clean questions there are, got {count}")
+    order = sorted(range(len(pairs)), key=lambda i: derive_seed(seed, pairs[i].question.question_id, "subset"))
+    return [pairs[i] for i in sorted(order[:count])]
 
 
-def _row(question: CleanQuestion, planned: PlannedRow) -> dict[str, Any]:
-    wanted = features()
-    task, level = task_and_level(question.skills)
-    category = CATEGORY_OF.get(planned.degradation, NO_DEGRADATION)
-    return {
-        "id": planned.id,
-        "question_id": question.question_id,
-        "question": question.question,
-        "options": list(question.options),
-        "answer": question.answer,
-        "modality": wanted["modality"].str2int(question.modality),
-        "skills": list(question.skills),
-        "task": wanted["task"].str2int(task) if task else -1,
-        "level": wanted["level"].str2int(level) if level else -1,
-        "degradation": wanted["degradation"].str2int(planned.degradation),
-        "category": wanted["category"].str2int(category),
-        "severity": planned.severity,
-        "source": question.source,
-        "seed": planned.seed,
-    }
-
-
-def _job(pictures: Path, question: CleanQuestion, planned: PlannedRow) -> Job:
-    return Job(pictures / question.picture, planned.degradation, planned.severity, planned.seed, question.modality)
+def _job(pictures: Path, pair: CleanPair, planned: PlannedRow) -> Job:
+    picture = pictures / pair.picture
+    return Job(picture, planned.degradation, planned.severity, planned.seed, pair.question.modality)
 
 
 def _manifest(
-    settings: BuildSettings, plan: Plan, questions: Mapping[str, CleanQuestion], paths: Sequence[Path], out: Path
+    settings: BuildSettings, plan: Plan, questions: Mapping[str, Question], paths: Sequence[Path], out: Path
 ) -> dict[str, Any]:
     shards = {path.relative_to(out).as_posix(): file_hash(path) for path in paths}
     fingerprint = hashlib.sha256(_json([_settings(settings), shards])).hexdigest()
@@ -252,10 +231,10 @@ def _manifest(
         "fingerprint": fingerprint,
         "settings": _settings(settings),
         "counts": {
-            "severity": dict(Counter(SEVERITY_NAMES[row.severity] for row in plan)),
+            "severity": dict(Counter(SEVERITY_NAMES[each.severity] for each in plan)),
             "degradation": plan.counts(),
-            "modality": dict(Counter(questions[row.question_id].modality for row in plan)),
-            "source": dict(Counter(questions[row.question_id].source for row in plan)),
+            "modality": dict(Counter(questions[each.question_id].modality for each in plan)),
+            "source": dict(Counter(questions[each.question_id].source for each in plan)),
         },
         "unmet_quotas": dict(plan.unmet),
         "shards": shards,

@@ -13,12 +13,12 @@ import datasets
 import pyarrow.parquet as pq
 
 from medq_deg import demo
-from medq_deg.data.features import features
+from medq_deg.data.features import encoded, features
 from medq_deg.data.planned import PlannedRows
-from medq_deg.data.schema import COLUMNS, row_id, row_seed, task_and_level
+from medq_deg.data.schema import COLUMNS, row, row_seed
 from medq_deg.data.sources import LoadReport, read_release
 from medq_deg.errors import MedqDegError
-from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
+from medq_deg.taxonomy import SEVERITY_NAMES
 
 RELEASE = "jiyaoliufd/MedQ-DEG-Bench"
 DESCRIPTION = "Questions about medical images, clean (L0) and at a mild (L1) and a severe (L2) degradation of 18 types."
@@ -52,8 +52,8 @@ class MedqDegBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         if self.config.name == DEMO:
             rows = demo.rows()
             places: dict[str, list[Any]] = {name: [] for name in SEVERITY_NAMES}
-            for place, row in enumerate(rows.columns()):
-                places[SEVERITY_NAMES[row["severity"]]].append(place)
+            for place, each in enumerate(rows.columns()):
+                places[SEVERITY_NAMES[each["severity"]]].append(place)
             return _splits("demo", {name: _pieces(values) for name, values in places.items()})
         folder = Path(self.config.data_dir) if self.config.data_dir else None
         if folder is not None and not folder.is_dir():
@@ -65,8 +65,8 @@ class MedqDegBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     def _generate_examples(self, kind: str, pieces: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         read = _READERS[kind]
         for piece in pieces:
-            for row in read(piece):
-                yield row["id"], {name: row[name] for name in COLUMNS}
+            for found in read(piece):
+                yield found["id"], {name: found[name] for name in COLUMNS}
 
 
 def _splits(kind: str, pieces: dict[str, list[Any]]) -> list[Any]:
@@ -111,24 +111,9 @@ def _release_rows(piece: tuple[str, int]) -> Iterator[dict[str, Any]]:
     folder, severity = piece
     for record in read_release(Path(folder), LoadReport()):
         if record.severity == severity:
-            task, level = task_and_level(record.skills)
-            yield {
-                "id": row_id(record.key, record.degradation, record.severity),
-                "question_id": record.key,
-                "image": {"bytes": record.picture, "path": None},
-                "question": record.question,
-                "options": list(record.options),
-                "answer": record.answer,
-                "modality": record.modality,
-                "skills": list(record.skills),
-                "task": task or -1,
-                "level": level or -1,
-                "degradation": record.degradation,
-                "category": CATEGORY_OF.get(record.degradation, NO_DEGRADATION),
-                "severity": record.severity,
-                "source": record.source,
-                "seed": row_seed(0, record.key, record.degradation) if record.severity else 0,
-            }
+            seed = row_seed(0, record.key, record.degradation) if severity else 0
+            columns = encoded(row(record.as_question(record.key), record.degradation, severity, seed))
+            yield {**columns, "image": {"bytes": record.picture, "path": None}}
 
 
 _READERS: dict[str, Callable[[Any], Iterator[dict[str, Any]]]] = {

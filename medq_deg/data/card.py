@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.files import replace_file
-from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
+from medq_deg.taxonomy import NO_DEGRADATION, SEVERITY_NAMES, category_of
 
 _PACKAGE = Path(__file__).parent.parent
 _COMPOSITION = "<!-- composition -->"
@@ -43,7 +43,7 @@ def composition(manifest: Mapping[str, Any]) -> str:
         "Rows of each degradation, L1 and L2 together:",
         "| degradation | category | rows |\n|---|---|---|\n"
         + "\n".join(
-            f"| {name} | {CATEGORY_OF[name]} | {count:,} |"
+            f"| {name} | {category_of(name)} | {count:,} |"
             for name, count in sorted(counts["degradation"].items())
             if name != NO_DEGRADATION
         ),

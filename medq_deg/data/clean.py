@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from medq_deg.data.encoding import encode_png
-from medq_deg.data.schema import check_question
+from medq_deg.data.schema import Question
 from medq_deg.data.sources import LoadReport, SourceRecord
 from medq_deg.degradations.apply import pixels
 from medq_deg.errors import ImageError, MedqDegError
@@ -21,20 +21,14 @@ from medq_deg.files import replace_file
 
 
 @dataclass(frozen=True)
-class CleanQuestion:
-    """One clean question; `picture` is the name of its file in the folder of pictures."""
+class CleanPair:
+    """A clean question and the name of its picture's file in the folder of pictures."""
 
-    question_id: str
+    question: Question
     picture: str
-    question: str
-    options: tuple[str, ...]
-    answer: str
-    modality: str
-    skills: tuple[str, ...]
-    source: str
 
 
-def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -> list[CleanQuestion]:
+def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -> list[CleanPair]:
     """Keep the first of equal records, and write each picture once.
 
     Two records are equal if their pictures have the same pixels, and their questions and options the same words.
@@ -51,39 +45,28 @@ def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -
     folder.mkdir(parents=True, exist_ok=True)
     seen: set[bytes] = set()
     ids: set[str] = set()
-    questions = []
+    pairs = []
     for record in records:
-        question_id = f"{record.source}-{record.key}"
+        question = record.as_question(f"{record.source}-{record.key}")
         try:
-            check_question(question_id, record.question, record.options, record.answer)
+            question.check()
             image, data = _usable(record.picture)
         except MedqDegError as error:
             reason = "picture that cannot be degraded" if isinstance(error, ImageError) else "invalid question"
             report.drop(reason, record.where)
             continue
         content = _digest(image, record)
-        if content in seen or question_id in ids:
+        if content in seen or question.question_id in ids:
             report.drop("duplicate", record.where)
             continue
         seen.add(content)
-        ids.add(question_id)
+        ids.add(question.question_id)
         name = hashlib.sha256(data).hexdigest()
         if not (folder / name).exists():
             with replace_file(folder / name) as file:
                 file.write(data)
-        questions.append(
-            CleanQuestion(
-                question_id,
-                name,
-                record.question,
-                tuple(record.options),
-                record.answer,
-                record.modality,
-                tuple(record.skills),
-                record.source,
-            )
-        )
-    return questions
+        pairs.append(CleanPair(question, name))
+    return pairs
 
 
 def _usable(data: bytes) -> tuple[Image.Image, bytes]:
@@ -108,18 +91,13 @@ def _digest(image: Image.Image, record: SourceRecord) -> bytes:
     return digest.digest()
 
 
-def write_questions(questions: Iterable[CleanQuestion], path: Path) -> None:
-    """Write clean questions as JSON lines; the file appears only when it is complete."""
+def write_pairs(pairs: Iterable[CleanPair], path: Path) -> None:
+    """Write clean pairs as JSON lines; the file appears only when it is complete."""
     with replace_file(path) as file:
-        file.writelines(json.dumps(asdict(question), ensure_ascii=False).encode() + b"\n" for question in questions)
+        file.writelines(json.dumps(asdict(pair)).encode() + b"\n" for pair in pairs)
 
 
-def read_questions(path: Path) -> list[CleanQuestion]:
-    """Read what `write_questions` wrote."""
-    questions = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        fields = json.loads(line)
-        questions.append(
-            CleanQuestion(**{**fields, "options": tuple(fields["options"]), "skills": tuple(fields["skills"])})
-        )
-    return questions
+def read_pairs(path: Path) -> list[CleanPair]:
+    """Read what `write_pairs` wrote."""
+    with path.open("rb") as file:
+        return [CleanPair(Question.of_row(found["question"]), found["picture"]) for found in map(json.loads, file)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
 from datasets import ClassLabel, Features, Image, Value
 
 from medq_deg.taxonomy import CATEGORY_LABELS, DEGRADATION_LABELS, LEVELS, MODALITIES, TASKS
@@ -32,3 +36,14 @@ def features() -> Features:
             "seed": Value("int64"),
         }
     )
+
+
+def encoded(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with the codes of its class labels in place of their names, -1 for an empty name."""
+    return {**row, **{column: codes[row[column]] for column, codes in _codes().items()}}
+
+
+@cache
+def _codes() -> dict[str, dict[str, int]]:
+    labels = {column: feature.names for column, feature in features().items() if isinstance(feature, ClassLabel)}
+    return {column: {"": -1, **{name: code for code, name in enumerate(names)}} for column, names in labels.items()}

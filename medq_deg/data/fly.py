@@ -20,10 +20,9 @@ from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import (
     CATEGORY_LABELS,
-    CATEGORY_OF,
     DEGRADATION_LABELS,
     MODALITIES,
-    NO_DEGRADATION,
+    category_of,
     resolve_degradation,
     resolve_modality,
     resolve_severity,
@@ -74,9 +73,7 @@ def apply_plan(
     made = {
         "id": pa.array([row.id for row in plan], pa.string()),
         "degradation": pa.array([_DEGRADATION_CODES[row.degradation] for row in plan], pa.int64()),
-        "category": pa.array(
-            [_CATEGORY_CODES[CATEGORY_OF.get(row.degradation, NO_DEGRADATION)] for row in plan], pa.int64()
-        ),
+        "category": pa.array([_CATEGORY_CODES[category_of(row.degradation)] for row in plan], pa.int64()),
         "severity": pa.array([row.severity for row in plan], pa.int32()),
         "seed": pa.array([row.seed for row in plan], pa.int64()),
         "image": pa.nulls(len(plan), wanted["image"].pa_type),

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from medq_deg.data.plan import PlannedRow
-from medq_deg.data.schema import TEXT_COLUMNS, columns_of
+from medq_deg.data.schema import Question, row
 from medq_deg.degradations import degrade
-from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION
 
 
 class PlannedRows(Sequence[dict[str, Any]]):
@@ -25,7 +24,7 @@ class PlannedRows(Sequence[dict[str, Any]]):
     def __init__(self, clean: Sequence[Mapping[str, Any]], plan: Sequence[PlannedRow]) -> None:
         self._clean = clean
         self._plan = tuple(plan)  # a plan itself cannot be pickled for worker processes
-        self._place = {row["question_id"]: index for index, row in enumerate(clean)}
+        self._place = {each["question_id"]: index for index, each in enumerate(clean)}
 
     def __len__(self) -> int:
         return len(self._plan)
@@ -43,16 +42,8 @@ class PlannedRows(Sequence[dict[str, Any]]):
     def columns(self) -> Iterator[dict[str, Any]]:
         """Yield the rows without their pictures, which are not degraded."""
         for planned in self._plan:
-            row = self._columns(self._clean[self._place[planned.question_id]], planned)
-            yield from columns_of([row], TEXT_COLUMNS)
+            yield self._columns(self._clean[self._place[planned.question_id]], planned)
 
     @staticmethod
     def _columns(clean: Mapping[str, Any], planned: PlannedRow) -> dict[str, Any]:
-        return {
-            **clean,
-            "id": planned.id,
-            "degradation": planned.degradation,
-            "category": CATEGORY_OF.get(planned.degradation, NO_DEGRADATION),
-            "severity": planned.severity,
-            "seed": planned.seed,
-        }
+        return row(Question.of_row(clean), planned.degradation, planned.severity, planned.seed)

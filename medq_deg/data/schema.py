@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any, Final
 
 from medq_deg.errors import MedqDegError
 from medq_deg.seeds import derive_seed
-from medq_deg.taxonomy import LEVEL_OF_TASK, TASK_OF_SKILL
+from medq_deg.taxonomy import (
+    LEVEL_OF_TASK,
+    NO_DEGRADATION,
+    TASK_OF_SKILL,
+    category_of,
+    resolve_degradation,
+    resolve_severity,
+)
 
 COLUMNS: Final = (
     "id",
@@ -37,6 +45,102 @@ MANIFEST: Final = "manifest.json"
 
 LETTERS: Final = ascii_uppercase
 """Letters of the options, in order: 26 at most."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked about one picture, without the picture.
+
+    Attributes
+    ----------
+    question_id : str
+        The same in all rows that are made from this question.
+    question : str
+    options : tuple of str
+        2 to 26, none empty, none twice.
+    answer : str
+        Letter of the right option, "A" for the first.
+    modality : str
+        One of `medq_deg.taxonomy.MODALITIES`.
+    skills : tuple of str
+        Names of the paper where known, else the source's own.
+    source : str
+        "gmai", "omnimedvqa", "medxpertqa", "folder", "release" or "demo".
+    """
+
+    question_id: str
+    question: str
+    options: tuple[str, ...]
+    answer: str
+    modality: str
+    skills: tuple[str, ...] = ()
+    source: str = ""
+
+    @classmethod
+    def of_row(cls, row: Mapping[str, Any]) -> Question:
+        """Return the question of a row, whatever else the row holds."""
+        return cls(
+            question_id=row["question_id"],
+            question=row["question"],
+            options=tuple(row["options"]),
+            answer=row["answer"],
+            modality=row["modality"],
+            skills=tuple(row["skills"]),
+            source=row["source"],
+        )
+
+    def check(self) -> None:
+        """Raise `MedqDegError` unless text, options and answer fit together; see `check_question`."""
+        check_question(self.question_id, self.question, self.options, self.answer)
+
+
+def row(question: Question, degradation: str, severity: int, seed: int) -> dict[str, Any]:
+    """Return the columns of a row but its picture: what is asked, and what was done to the picture.
+
+    Parameters
+    ----------
+    question : Question
+    degradation : str
+        A degradation's name; "none" for a clean row.
+    severity : int
+        1 or 2; 0 for a clean row.
+    seed : int
+        Seed of the degradation; 0 for a clean row.
+
+    Returns
+    -------
+    dict
+        `TEXT_COLUMNS`, in order. Labels are names; `task` and `level` are "" where no skill is known.
+
+    Raises
+    ------
+    MedqDegError
+        For an unknown degradation or severity, and for a severity of 0 with a degradation or the reverse.
+    """
+    degradation = resolve_degradation(degradation, allow_none=True)
+    severity = resolve_severity(severity)
+    if (severity == 0) != (degradation == NO_DEGRADATION):
+        raise MedqDegError(
+            f"question {question.question_id!r}: severity 0 belongs to degradation {NO_DEGRADATION!r} and no other, "
+            f"got severity {severity} with {degradation!r}"
+        )
+    task, level = task_and_level(question.skills)
+    return {
+        "id": row_id(question.question_id, degradation, severity),
+        "question_id": question.question_id,
+        "question": question.question,
+        "options": list(question.options),
+        "answer": question.answer,
+        "modality": question.modality,
+        "skills": list(question.skills),
+        "task": task,
+        "level": level,
+        "degradation": degradation,
+        "category": category_of(degradation),
+        "severity": severity,
+        "source": question.source,
+        "seed": seed,
+    }
 
 
 def row_id(question_id: str, degradation: str, severity: int) -> str:

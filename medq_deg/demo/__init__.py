@@ -12,7 +12,7 @@ from PIL import Image
 
 from medq_deg.data.plan import make_plan
 from medq_deg.data.planned import PlannedRows
-from medq_deg.data.schema import check_question, row_id, task_and_level
+from medq_deg.data.schema import Question, check_question, row
 from medq_deg.taxonomy import NO_DEGRADATION
 
 FOLDER = Path(__file__).parent
@@ -39,21 +39,10 @@ class DemoQuestions(Sequence[dict[str, Any]]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
-        record = dict(self._records[index])
-        picture, box = read_picture(record["image"]), record.pop("box", None)
-        task, level = task_and_level(record["skills"])
-        return {
-            **record,
-            "id": row_id(record["question_id"], NO_DEGRADATION, 0),
-            "image": picture.crop(box) if box else picture,
-            "task": task,
-            "level": level,
-            "degradation": NO_DEGRADATION,
-            "category": NO_DEGRADATION,
-            "severity": 0,
-            "source": "demo",
-            "seed": 0,
-        }
+        record = self._records[index]
+        picture, box = read_picture(record["image"]), record.get("box")
+        columns = row(Question.of_row({**record, "source": "demo"}), NO_DEGRADATION, severity=0, seed=0)
+        return {**columns, "image": picture.crop(box) if box else picture}
 
 
 def read_records() -> list[dict[str, Any]]:

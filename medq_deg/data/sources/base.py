@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from medq_deg.data.schema import Question
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
 
 
@@ -54,6 +55,10 @@ class SourceRecord:
     skills: tuple[str, ...]
     degradation: str = NO_DEGRADATION
     severity: int = 0
+
+    def as_question(self, question_id: str) -> Question:
+        """Return what is asked, under the id that it gets."""
+        return Question(question_id, self.question, self.options, self.answer, self.modality, self.skills, self.source)
 
 
 class Reason(str, Enum):

@@ -12,9 +12,9 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, Final
 
+from medq_deg.data.schema import Question
 from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
 from medq_deg.data.sources.fields import (
-    Options,
     answer_by_letter,
     content_hash,
     index_of,
@@ -101,26 +101,26 @@ def _records_of_file(
 
     def convert(row: Row) -> SourceRecord:
         pictures.remember(row)
-        question = _Question.of(row)
+        index, question = _asked(row)
         degradation, severity = _degradation_of(row, file)
-        if (question.index, degradation, severity) in seen:
-            raise BadRow(Reason.DUPLICATE_INDEX, question.index)
-        seen.add((question.index, degradation, severity))
+        if (index, degradation, severity) in seen:
+            raise BadRow(Reason.DUPLICATE_INDEX, index)
+        seen.add((index, degradation, severity))
         note = None
         if severity == 0:
-            key = clean.add(file.split, question)
+            key = clean.add(file.split, index, question)
         else:
-            key, note = clean.key_of(file.split, question)
+            key, note = clean.key_of(file.split, index, question)
         if (key, degradation, severity) in taken:
             raise BadRow(Reason.DUPLICATE_ROW, f"{key}, {degradation}, L{severity}")
         record = SourceRecord(
             source="release",
             key=key,
             where=row.where,
-            question=question.text,
-            options=texts(question.options),
+            question=question.question,
+            options=question.options,
             answer=question.answer,
-            modality=modality_of([row.cells.get("modality")], question.text),
+            modality=modality_of([row.cells.get("modality")], question.question),
             skills=_skills(row),
             degradation=degradation,
             severity=severity,
@@ -134,23 +134,16 @@ def _records_of_file(
     return collect(file.table.rows(), convert, report)
 
 
-@dataclass(frozen=True)
-class _Question:
-    index: str
-    text: str
-    options: Options
-    answer: str
+def _asked(row: Row) -> tuple[str, Question]:
+    """Return a row's index and what it asks; its modality is not read yet."""
+    index = index_of(row.cells["index"])
+    text = question_of(row.cells["question"])
+    options = options_in_columns(row.cells)
+    return index, Question(index, text, texts(options), answer_by_letter(row.cells["answer"], options), modality="")
 
-    @classmethod
-    def of(cls, row: Row) -> _Question:
-        index = index_of(row.cells["index"])
-        text = question_of(row.cells["question"])
-        options = options_in_columns(row.cells)
-        return cls(index, text, options, answer_by_letter(row.cells["answer"], options))
 
-    @property
-    def content(self) -> str:
-        return content_hash(self.text, *texts(self.options), self.answer)
+def _content(question: Question) -> str:
+    return content_hash(question.question, *question.options, question.answer)
 
 
 class _CleanRows:
@@ -161,10 +154,10 @@ class _CleanRows:
         self._keys: dict[str, list[str]] = {}
         self._shared: set[str] = set()
 
-    def add(self, split: str, question: _Question) -> str:
-        key = f"{split}-{question.index}"
-        if self._content.setdefault((split, question.index), question.content) == question.content:
-            keys = self._keys.setdefault(question.content, [])
+    def add(self, split: str, index: str, question: Question) -> str:
+        key, content = f"{split}-{index}", _content(question)
+        if self._content.setdefault((split, index), content) == content:
+            keys = self._keys.setdefault(content, [])
             if key not in keys:
                 keys.append(key)
         return key
@@ -176,31 +169,31 @@ class _CleanRows:
             try:
                 if row.problem is not None:
                     continue
-                question = _Question.of(row)
+                given, question = _asked(row)
             except BadRow:
                 continue
-            index = self._index_of(file.split, question)
+            index = self._index_of(file.split, given)
             if index is not None:
                 known += 1
-                agree += self._content[file.split, index] == question.content
+                agree += self._content[file.split, index] == _content(question)
         if known and agree >= _ENOUGH * known:
             self._shared.add(file.split)
 
-    def key_of(self, split: str, question: _Question) -> tuple[str, str | None]:
+    def key_of(self, split: str, given: str, question: Question) -> tuple[str, str | None]:
         """Return the key of a degraded row's clean row, and what the report should note about it."""
-        content = question.content
-        index = self._index_of(split, question) if split in self._shared else None
+        content = _content(question)
+        index = self._index_of(split, given) if split in self._shared else None
         if index is not None and self._content[split, index] == content:
             return f"{split}-{index}", None
         keys = self._keys.get(content, [])
         if not keys:
             return content, ORPHAN
         if len(keys) > 1:
-            return f"{content}.{split}-{question.index}", UNTOLD
+            return f"{content}.{split}-{given}", UNTOLD
         return keys[0], None
 
-    def _index_of(self, split: str, question: _Question) -> str | None:
-        candidates = (question.index, re.split(r"[_:-]", question.index, maxsplit=1)[0])
+    def _index_of(self, split: str, given: str) -> str | None:
+        candidates = (given, re.split(r"[_:-]", given, maxsplit=1)[0])
         return next((index for index in candidates if (split, index) in self._content), None)
 
 
