@@ -2,6 +2,7 @@
 
 from medq_deg.degradations.apply import degrade
 from medq_deg.degradations.registry import DEGRADATIONS, Degradation
+from medq_deg.degradations.values import HU_RANGE, RangeWarning
 from medq_deg.taxonomy import applicable
 
-__all__ = ["DEGRADATIONS", "Degradation", "applicable", "degrade"]
+__all__ = ["DEGRADATIONS", "HU_RANGE", "Degradation", "RangeWarning", "applicable", "degrade"]

@@ -5,7 +5,9 @@ Types, modes, sizes, seeds, grey pictures, markings and rounding are handled her
 
 from __future__ import annotations
 
+import secrets
 import zlib
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, overload
 
 import cv2
@@ -16,6 +18,7 @@ from PIL import Image, ImageOps
 
 from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
 from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.seeds import check_seed
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
@@ -40,11 +43,14 @@ def degrade(
     image: Image.Image,
     name: str,
     severity: int | str,
-    seed: int = 0,
+    seed: int | None = 0,
     *,
     modality: str | None = None,
     rounding: Rounding = "nearest",
     keep_marking: bool = False,
+    value_range: None = None,
+    window: Sequence[float] | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
     **parameters: Any,
 ) -> Image.Image: ...
 
@@ -54,26 +60,32 @@ def degrade(
     image: NDArray[Any],
     name: str,
     severity: int | str,
-    seed: int = 0,
+    seed: int | None = 0,
     *,
     modality: str | None = None,
     rounding: Rounding = "nearest",
     keep_marking: bool = False,
+    value_range: Sequence[float] | None = None,
+    window: Sequence[float] | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
     **parameters: Any,
-) -> ByteImage: ...
+) -> NDArray[Any]: ...
 
 
-def degrade(
+def degrade(  # one branch for each kind of picture
     image: Image.Image | NDArray[Any],
     name: str,
     severity: int | str,
-    seed: int = 0,
+    seed: int | None = 0,
     *,
     modality: str | None = None,
     rounding: Rounding = "nearest",
     keep_marking: bool = False,
+    value_range: Sequence[float] | None = None,
+    window: Sequence[float] | None = None,
+    spacing_mm: float | Sequence[float] | None = None,
     **parameters: Any,
-) -> Image.Image | ByteImage:
+) -> Image.Image | NDArray[Any]:
     """Degrade one picture.
 
     The result is a function of the arguments alone: the same bytes in any process, order or number of threads.
@@ -82,40 +94,60 @@ def degrade(
 
     Parameters
     ----------
-    image : PIL.Image.Image or (H, W), (H, W, 1) or (H, W, 3) uint8 array
-        Sides of 32 to 4096 px. Pillow modes: "L" and "RGB" come back as they are; "1" comes back as "L", and "P",
-        "CMYK", "YCbCr", "LA" and "RGBA" as "RGB" (an opaque alpha channel is dropped, a transparent one is
-        refused). 16-bit and float pictures are refused: which values are black and white is a clinical choice. A
-        picture that EXIF says is turned comes back upright, as viewers show it.
+    image : PIL.Image.Image or (H, W), (H, W, 1) or (H, W, 3) array
+        Sides of 32 to 4096 px. Arrays are uint8, or of any real dtype with `value_range`. Pillow modes: "L" and "RGB"
+        come back as they are; "1" comes back as "L", and "P", "CMYK", "YCbCr", "LA" and "RGBA" as "RGB" (an opaque
+        alpha channel is dropped, a transparent one is refused). 16-bit and float pictures need a `value_range`: which
+        values are black and white is a clinical choice. A picture that EXIF says is turned comes back upright, as
+        viewers show it.
     name : str
         One of `medq_deg.DEGRADATIONS`, or an identifier of the authors' released files.
     severity : int or str
         0, 1 or 2; 0 returns an unchanged copy.
-    seed : int
-        0 or more. The same seed gives unrelated draws to different degradations.
+    seed : int, optional
+        0 or more; 0 by default. The same seed gives unrelated draws to different degradations. None draws a fresh
+        seed, so that no two calls agree.
     modality : str, optional
         Uses the severity of that modality where the published pictures ask for one; X-ray motion blur has a kernel
         of its own.
     rounding : {"nearest", "truncate"}
-        "truncate" is what the paper's authors did: up to one grey level darker.
+        "truncate" is what the paper's authors did: up to one grey level darker. Without effect on floats.
     keep_marking : bool
-        Paste strongly coloured pixels (a box, a contour) of a grey picture back after the degradation, and degrade
-        the grey picture under them. Without effect on colour pictures, and on degradations that move the anatomy,
-        where a marking moves with it.
+        Keep strongly coloured pixels (a box, a contour) of a grey 8-bit picture as they are, and degrade the grey
+        picture under them. Without effect on colour pictures, and on degradations that move the anatomy, where a
+        marking moves with it.
+    value_range : (float, float), optional
+        What is black and what is white in an array of floats, 16-bit numbers, or any other real dtype. Strengths that
+        are grey levels count 255 of them from black to white, and values outside the range are cut to it. The physics
+        of light, of an MRI magnitude and of attenuation takes black for nothing, so the low end has to be that.
+        `medq_deg.degradations.HU_RANGE` says that the array is CT in Hounsfield units: values below air count as air,
+        nothing is cut above, and the types whose physics is attenuation (`Degradation.attenuation`) act on it; the
+        others belong after the window.
+    window : (float, float), optional
+        Level and width in HU of a CT picture that was windowed to 8 bits, so that the types whose physics is
+        attenuation act on Hounsfield units, and dose means what it says. Other types act on the picture as it is.
+    spacing_mm : float or (float, float), optional
+        Pixel spacing in mm, which `low_dose` turns into path lengths; without it the longer side is 358 mm.
     **parameters
         Replace single parameters of the severity, see ``medq_deg.DEGRADATIONS[name].parameters``.
 
     Returns
     -------
-    PIL.Image.Image or uint8 array
-        As the input: same type, shape and mode.
+    PIL.Image.Image or array
+        As the input: same type, shape and mode; uint8 without `value_range`. With it, floats come back as float32,
+        whole numbers in their own dtype, and Hounsfield units always as float32.
 
     Raises
     ------
     MedqDegError
-        For an unknown degradation, modality, severity, rounding or parameter, or a bad seed.
+        For an unknown degradation, modality, severity, rounding or parameter, a bad seed, range, window or spacing.
     ImageError
         For a picture of another kind or size; a subclass of `MedqDegError`.
+
+    Warns
+    -----
+    RangeWarning
+        If a value range cuts more than 1 % of the values.
 
     Examples
     --------
@@ -123,6 +155,8 @@ def degrade(
     >>> scan = np.full((64, 48), 100, np.uint8)
     >>> degrade(scan, "adjust_brightness", severity=1)[0, 0]
     np.uint8(25)
+    >>> degrade(scan / 255, "adjust_brightness", severity=1, value_range=(0, 1))[0, 0] * 255
+    np.float32(25.0)
     """
     degradation = DEGRADATIONS[resolve_degradation(name)]
     level = resolve_severity(severity)
@@ -130,21 +164,44 @@ def degrade(
     if rounding not in ("nearest", "truncate"):
         raise MedqDegError(f"rounding must be 'nearest' or 'truncate', got {rounding!r}")
     degradation.check_parameters(parameters)
-    rng = generator(seed, degradation.name)
-    array = pixels(image)
+    rng = generator(secrets.randbits(63) if seed is None else seed, degradation.name)
+    values = None if value_range is None else check_range(value_range)
+    shown = None if window is None or not degradation.attenuation else check_window(window)
+    if values is not None and (window is not None or keep_marking):
+        raise MedqDegError("window and keep_marking are for 8-bit pictures: leave value_range out, or leave them out")
+    hounsfield = shown is not None or (values is not None and values.hounsfield and degradation.attenuation)
+    settings = {**degradation.parameters_for(level or 1, where, hounsfield=hounsfield), **parameters}
+
+    array = pixels(image) if values is None else check_values(image)
+    check_size(array.shape[1], array.shape[0])
+    if spacing_mm is not None:
+        field_mm = check_spacing(spacing_mm) * max(array.shape[:2])
+        if "field_mm" in degradation.argument_names:
+            settings.setdefault("field_mm", field_mm)
+
+    def run(flat: NDArray[Any]) -> FloatImage:
+        return degradation.function(flat.astype(np.float32), rng, **settings)
+
+    result: NDArray[Any]
     if level == 0:
-        result = array.copy()
-    else:
-        settings = {**degradation.parameters_for(level, where), **parameters}
-        marking = None if degradation.moves or not keep_marking else find_marking(array)
+        result = array.astype(array.dtype if values is None else values.dtype_of(array.dtype))
+    elif values is not None:
+        grey = values.to_grey(array)
         # Only a mask of its own for each channel tells the channels of a grey picture apart.
+        changed = run(grey if settings.get("mask") == "per_channel" else _collapse(grey))
+        if not hounsfield:
+            changed = np.clip(changed, 0, max(255, grey.max()))
+        result = values.from_grey(changed, array.dtype, truncate=rounding == "truncate")
+    else:
+        marking = None if degradation.moves or not keep_marking else find_marking(array)
         apart = settings.get("mask") == "per_channel"
         flat = luma(array) if marking is not None else array if apart else _collapse(array)
-        result = _to_bytes(degradation.function(flat.astype(np.float32), rng, **settings), rounding)
-        if result.ndim < array.ndim:
-            result = np.repeat(result[..., None], array.shape[2], axis=2)
+        result = _to_bytes(run(flat) if shown is None else shown.change(flat, run), rounding)
         if marking is not None:
+            result = np.repeat(result[..., None], array.shape[2], axis=2)
             result[marking] = array[marking]
+    if result.ndim < array.ndim:
+        result = np.repeat(result[..., None], array.shape[2], axis=2)
     return Image.fromarray(result) if isinstance(image, Image.Image) else result
 
 
@@ -226,7 +283,7 @@ def find_marking(array: ByteImage) -> NDArray[np.bool_] | None:
     return mask if saturation[~mask].mean() <= _GREY_REST else None
 
 
-def _collapse(array: ByteImage) -> NDArray[np.uint8]:
+def _collapse(array: NDArray[Any]) -> NDArray[Any]:
     """Return one channel of a grey picture stored in one or three equal channels, else the array itself."""
     if array.ndim == 3:
         first = array[..., 0]

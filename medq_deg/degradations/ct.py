@@ -11,7 +11,7 @@ from numpy.random import Generator
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, luma
 from medq_deg.degradations.ct_kernels import convolve, spectrum
-from medq_deg.degradations.ct_low_dose import noise_image
+from medq_deg.degradations.ct_low_dose import FIELD_MM, LARGEST_INTEGRAL, noise_image
 
 _STARTS_PER_SPACING = 4
 """Start angles of a sparse scan, as fractions of the angle between views. Few, so that kernels are used again."""
@@ -64,7 +64,15 @@ def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImag
     return each_channel(lambda plane: convolve(plane, kernel), image)
 
 
-def low_dose(image: FloatImage, rng: Generator, *, photons: float, electronic: float) -> FloatImage:
+def low_dose(
+    image: FloatImage,
+    rng: Generator,
+    *,
+    photons: float,
+    electronic: float,
+    field_mm: float = FIELD_MM,
+    largest_integral: float = LARGEST_INTEGRAL,
+) -> FloatImage:
     """Scan with few photons: grain that grows with the path through the body and streaks along dense structures.
 
     Parameters
@@ -77,11 +85,15 @@ def low_dose(image: FloatImage, rng: Generator, *, photons: float, electronic: f
         Photons of an unattenuated ray.
     electronic : float
         Standard deviation of the electronic noise, in photons.
+    field_mm : float
+        Length of the picture's longer side, in mm.
+    largest_integral : float
+        Line integral of the densest ray above which the picture is taken as less dense.
 
     References
     ----------
     Buzug, Computed Tomography, ch. 2 and 9; see `medq_deg.degradations.ct_low_dose` for the model. Strengths: chosen by
     severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI picture.
     """
-    noise = noise_image(luma(image), rng, photons, electronic)
+    noise = noise_image(luma(image), rng, photons, electronic, field_mm, largest_integral)
     return np.asarray(image + broadcast_plane(noise, image), np.float32)

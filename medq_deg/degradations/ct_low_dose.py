@@ -41,10 +41,13 @@ WATER_PER_MM = 0.02
 """Grey level 128 attenuates as water does at about 70 keV, 0.02 per mm, and black as air."""
 
 FIELD_MM = 0.7 * 512
-"""Side of the field of view."""
+"""Side of the field of view where no pixel spacing is known."""
 
 LARGEST_INTEGRAL = 6.0
-"""Largest line integral. A brighter picture is taken as less dense, or hardly a photon would come through."""
+"""Largest line integral where grey levels are not Hounsfield units.
+
+A brighter picture is taken as less dense, or hardly a photon would come through.
+"""
 
 SCAN_VIEWS = 360
 """Projections of the scan over 180 degrees, I0 photons in each ray of each."""
@@ -166,7 +169,14 @@ def _gridder(side: int) -> _Gridder:
     return _Gridder(real, imaginary, ramp.astype(np.complex64), np.outer(line, line).astype(np.float32), detector, grid)
 
 
-def noise_image(image: FloatImage, rng: Generator, photons: float, electronic: float) -> FloatImage:
+def noise_image(
+    image: FloatImage,
+    rng: Generator,
+    photons: float,
+    electronic: float,
+    field_mm: float = FIELD_MM,
+    largest_integral: float = LARGEST_INTEGRAL,
+) -> FloatImage:
     """Return the noise that a scan with few photons adds to an (H, W) picture, in grey levels, as (H, W) float32.
 
     Parameters
@@ -176,13 +186,15 @@ def noise_image(image: FloatImage, rng: Generator, photons: float, electronic: f
         Draws the noise of every ray.
     photons, electronic : float
         As in `ray_noise`.
+    field_mm, largest_integral : float
+        As in `medq_deg.degradations.ct.low_dose`.
     """
     height, width = image.shape
     side = max(height, width)
     plan = _gridder(side)
     top, left = side // 2 - height // 2, side // 2 - width // 2
     square = np.pad(image, ((top, side - height - top), (left, side - width - left)))
-    sinogram, scale = _line_integrals(square)
+    sinogram, scale = _line_integrals(square, field_mm / side, largest_integral)
     bins = sinogram.shape[1]
     statistics = ray_noise(sinogram, photons, electronic)
     statistics[..., 1] *= np.sqrt(_NOISE_VIEWS / SCAN_VIEWS)
@@ -207,7 +219,7 @@ def noise_image(image: FloatImage, rng: Generator, photons: float, electronic: f
     return noise[top : top + height, left : left + width]
 
 
-def _line_integrals(square: FloatImage) -> tuple[FloatImage, float]:
+def _line_integrals(square: FloatImage, pixel_mm: float, largest: float) -> tuple[FloatImage, float]:
     """Return coarse line integrals (views, bins), and the attenuation of one grey level over one pixel."""
     side = square.shape[0]
     small = cv2.resize(square, (_COARSE_SIDE, _COARSE_SIDE), interpolation=cv2.INTER_AREA).ravel()
@@ -215,10 +227,10 @@ def _line_integrals(square: FloatImage) -> tuple[FloatImage, float]:
     grey_sums = (_coarse_radon(shift) @ small).reshape(_COARSE_VIEWS, -1) * (side / _COARSE_SIDE)
     # Splatting a pixel grid ripples by 9 % along the diagonals: three taps take it down below 1 %.
     grey_sums = scipy.ndimage.convolve1d(grey_sums, _THREE_TAPS, axis=1, mode="constant")
-    scale = WATER_PER_MM / WATER_GREY * FIELD_MM / side
+    scale = WATER_PER_MM / WATER_GREY * pixel_mm
     most = float(grey_sums.max()) * scale
-    if most > LARGEST_INTEGRAL:
-        scale *= LARGEST_INTEGRAL / most
+    if most > largest:
+        scale *= largest / most
     return np.maximum(grey_sums, 0) * np.float32(scale), scale
 
 

@@ -50,6 +50,8 @@ LIMITS: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
         "bubble.sigma": (0.001, 0.5),
         "photons": (10.0, 1e15),
         "electronic": (0.0, 1e6),
+        "field_mm": (1.0, 100_000.0),
+        "largest_integral": (0.1, 16.0),
         "scale": (0.001, 1.0),
         "length": (0.0, 1.0),
     }
@@ -88,6 +90,10 @@ class Degradation:
         Whether it moves the anatomy, so that masks, boxes and markings have to move with it.
     by_modality : mapping of str to Severities
         Parameters for pictures of a modality where the published figures ask for others.
+    attenuation : bool
+        Whether its physics is that of X-ray attenuation, so that on a CT in Hounsfield units it acts before the window.
+    hounsfield : Severities, optional
+        Parameters where it acts on Hounsfield units, if they are others.
     """
 
     name: str
@@ -98,6 +104,8 @@ class Degradation:
     random: bool = True
     moves: bool = False
     by_modality: Mapping[str, Severities] = field(default_factory=dict)
+    attenuation: bool = False
+    hounsfield: Severities | None = None
 
     @property
     def category(self) -> str:
@@ -114,14 +122,21 @@ class Degradation:
         """Parameters of the function at severity 1 and 2, for any picture."""
         return MappingProxyType({1: self.severities.mild, 2: self.severities.severe})
 
-    def parameters_for(self, severity: int, modality: str | None = None) -> Parameters:
-        """Return the parameters at severity 1 or 2 for pictures of a modality (canonical name)."""
+    def parameters_for(self, severity: int, modality: str | None = None, *, hounsfield: bool = False) -> Parameters:
+        """Return the parameters at severity 1 or 2 for pictures of a modality (canonical name), or for CT in HU."""
         chosen = self.by_modality.get(modality, self.severities) if modality else self.severities
+        if hounsfield and self.hounsfield is not None:
+            chosen = self.hounsfield
         return chosen.mild if severity == 1 else chosen.severe
+
+    @property
+    def argument_names(self) -> tuple[str, ...]:
+        """Names of the function's parameters, after the picture and the generator."""
+        return tuple(inspect.signature(self.function).parameters)[2:]
 
     def check_parameters(self, values: Mapping[str, Any]) -> None:
         """Raise `MedqDegError` if a name is not a parameter of the function, or a number outside its limits."""
-        allowed = list(inspect.signature(self.function).parameters)[2:]
+        allowed = self.argument_names
         for name, value in values.items():
             if name not in allowed:
                 raise MedqDegError(f"{self.name} has no parameter {name!r}; it has {', '.join(allowed)}")
@@ -153,6 +168,7 @@ _TABLE: Final = (
         ct.limited_angle,
         Severities({"arc": 145.0}, {"arc": 115.0}, "by modality and by eye; the estimates of the reference are weak"),
         "Kak and Slaney, ch. 3; Quinto 1993",
+        attenuation=True,
     ),
     Degradation(
         "sparse_view",
@@ -165,6 +181,7 @@ _TABLE: Final = (
             "so L1 is chosen by those figures",
         ),
         "Kak and Slaney, sec. 5.1",
+        attenuation=True,
     ),
     Degradation(
         "bias_field",
@@ -226,6 +243,12 @@ _TABLE: Final = (
             "by modality; the reference is of MRI",
         ),
         "Buzug, ch. 2 and 9",
+        attenuation=True,
+        hounsfield=Severities(
+            {"photons": 4e6, "electronic": 5.0, "largest_integral": 12.0},
+            {"photons": 1e6, "electronic": 5.0, "largest_integral": 12.0},
+            "the grain that L1 and L2 have on a soft-tissue picture of an abdomen, at its true attenuation",
+        ),
     ),
     Degradation(
         "bubble",

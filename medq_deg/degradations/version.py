@@ -19,6 +19,7 @@ _MODULES = (
     "mri",
     "noise",
     "registry",
+    "values",
 )
 
 

@@ -33,7 +33,7 @@ def test_a_severity_outside_0_1_2_is_refused(ct: NDArray[np.uint8], severity: ob
         degrade(ct, "bubble", severity)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("seed", [-1, 1.0, "7", True, None])
+@pytest.mark.parametrize("seed", [-1, 1.0, "7", True])
 def test_a_bad_seed_is_refused(ct: NDArray[np.uint8], seed: object) -> None:
     with pytest.raises(MedqDegError, match="seed must be an integer of 0 or more"):
         degrade(ct, "bubble", 1, seed)  # type: ignore[arg-type]
