@@ -1,4 +1,4 @@
-"""Reading pictures and writing files so that nothing is silently wrong and nothing is left half-written."""
+"""Reading and writing files so that nothing is silently wrong and nothing is left half-written."""
 
 from __future__ import annotations
 
@@ -6,50 +6,15 @@ import hashlib
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from medq_deg.errors import MedqDegError
+from medq_deg.images import open_image
 
-from medq_deg.degradations.apply import check_depth, check_size
-from medq_deg.errors import ImageError, MedqDegError
-
-
-def open_image(path: Path) -> Image.Image:
-    """Read a picture of any format that Pillow reads, upright.
-
-    Raises
-    ------
-    ImageError
-        If the file is missing, not a picture, broken, larger than 4096 px or smaller than 32 px a side, or holds
-        several frames. The size is checked before the pixels are decoded.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                check_size(*image.size)
-                frames = getattr(image, "n_frames", 1)
-                if frames > 1:
-                    raise ImageError(f"a picture must have one frame, this one has {frames}: split it first")
-                check_depth(image)
-                image.load()
-                return ImageOps.exif_transpose(image)
-    except ImageError as error:
-        raise ImageError(f"{path}: {error}") from None
-    except Image.DecompressionBombError as error:
-        raise ImageError(f"{path}: the picture is far too large ({error})") from None
-    except FileNotFoundError:
-        raise ImageError(f"{path}: no such file") from None
-    except IsADirectoryError:
-        raise ImageError(f"{path}: is a folder, a picture is needed") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        # Pillow raises all three for broken files.
-        reason = "not a picture that can be read" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise ImageError(f"{path}: {reason}") from None
+__all__ = ["file_hash", "open_image", "read_json", "replace_file"]
 
 
 @contextmanager

@@ -91,7 +91,7 @@ def gallery(
     """Show original, L1 and L2 of every degradation that suits a picture, on one page."""
     from medq_deg import demo as demo_set
     from medq_deg.degradations.gallery import Picture, make_panels, write_gallery
-    from medq_deg.files import open_image
+    from medq_deg.images import open_image
 
     if (image is None) != (modality is None):
         raise MedqDegError("--image and --modality go together")

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from medq_deg.data.encoding import encode_png
 from medq_deg.data.schema import Question
 from medq_deg.data.sources import LoadReport, SourceRecord
-from medq_deg.degradations.apply import pixels
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import replace_file
+from medq_deg.images import open_image
 
 
 @dataclass(frozen=True)
@@ -70,17 +69,9 @@ def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -
 
 
 def _usable(data: bytes) -> tuple[Image.Image, bytes]:
-    """Return an upright picture of mode "L" or "RGB" and its encoded bytes, the source's own where they are that."""
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.load()
-            image = ImageOps.exif_transpose(opened)
-            plain = image.mode in ("L", "RGB") and image.size == opened.size and getattr(opened, "n_frames", 1) == 1
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(f"the picture cannot be decoded: {error}") from None
-    array = pixels(image)
-    usable = image if plain else Image.fromarray(array)
-    return usable, data if plain else encode_png(usable)
+    """Return an upright picture of mode "L" or "RGB", and PNG bytes that hold its pixels and nothing else."""
+    image = open_image(data)
+    return image, encode_png(image)
 
 
 def _digest(image: Image.Image, record: SourceRecord) -> bytes:

@@ -17,6 +17,7 @@ from medq_deg.data.schema import COLUMNS
 from medq_deg.degradations import DEGRADATIONS, degrade
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
+from medq_deg.images import pixels
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import (
     CATEGORY_LABELS,
@@ -205,4 +206,6 @@ class OnTheFly:
 
 
 def _content(image: Image.Image) -> str:
-    return hashlib.sha256(repr((image.mode, image.size)).encode() + image.tobytes()).hexdigest()
+    array = pixels(image)
+    mode, size = ("L" if array.ndim == 2 else "RGB"), array.shape[1::-1]
+    return hashlib.sha256(repr((mode, size)).encode() + array.tobytes()).hexdigest()

@@ -7,19 +7,18 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import cv2
 import pyarrow as pa
 import pyarrow.parquet as pq
-from PIL import Image
 
 from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import features
 from medq_deg.degradations import degrade
 from medq_deg.files import replace_file
+from medq_deg.images import open_image
 
 SHARD_BYTES = 400 * 2**20
 """A shard is closed when its pictures reach this size."""
@@ -44,12 +43,11 @@ class Job:
 
 
 def make_picture(job: Job) -> bytes:
-    """Return the encoded picture of a row: the source's own bytes at L0, else the degraded picture as PNG."""
+    """Return the picture of a row as PNG: the clean one as it was collected, or degraded."""
     data = job.picture.read_bytes()
     if not job.severity:
         return data
-    with Image.open(BytesIO(data)) as image:
-        return encode_png(degrade(image, job.degradation, job.severity, job.seed, modality=job.modality))
+    return encode_png(degrade(open_image(data), job.degradation, job.severity, job.seed, modality=job.modality))
 
 
 class Workers:

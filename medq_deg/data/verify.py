@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ from medq_deg.data.features import features
 from medq_deg.data.schema import LETTERS, MANIFEST, row_id
 from medq_deg.degradations import degrade
 from medq_deg.degradations.version import code_fingerprint
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import file_hash, read_json
+from medq_deg.images import open_image
 from medq_deg.seeds import derive_seed
 from medq_deg.taxonomy import DEGRADATION_LABELS, MODALITIES, SEVERITY_NAMES
 
@@ -146,17 +146,15 @@ def _check_row(row: dict[str, Any], name: str, seen: set[str], questions: set[st
         questions.add(row["question_id"])
     elif row["question_id"] not in questions:
         result.add(f"{name}: row {row['id']!r} has no clean row")
-    if not _decodes(row["image"]["bytes"]):
+    if _decoded(row["image"]["bytes"]) is None:
         result.add(f"{name}: the picture of row {row['id']!r} cannot be decoded")
 
 
-def _decodes(data: bytes) -> bool:
+def _decoded(data: bytes | None) -> Image.Image | None:
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            image.load()
-    except (OSError, SyntaxError, ValueError, TypeError):
-        return False
-    return True
+        return open_image(data) if data else None
+    except ImageError:
+        return None
 
 
 def _sample(folder: Path, manifest: dict[str, Any], count: int, seed: int) -> dict[str, dict[str, Any]]:
@@ -170,20 +168,20 @@ def _sample(folder: Path, manifest: dict[str, Any], count: int, seed: int) -> di
 
 
 def _remake(row: dict[str, Any], clean: bytes | None, result: Verification) -> None:
-    if clean is None or not _decodes(clean) or not _decodes(row["image"]["bytes"]):
+    source, made = _decoded(clean), _decoded(row["image"]["bytes"])
+    if source is None or made is None:
         return  # told already
-    with Image.open(io.BytesIO(clean)) as source, Image.open(io.BytesIO(row["image"]["bytes"])) as made:
-        again = degrade(
-            source,
-            DEGRADATION_LABELS[row["degradation"]],
-            row["severity"],
-            row["seed"],
-            modality=MODALITIES[row["modality"]],
-        )
-        same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
-        if not same and again.size == made.size:
-            # Another machine's arithmetic may round a level differently.
-            same = np.abs(np.asarray(again).astype(int) - np.asarray(made).astype(int)).max() <= 1
+    again = degrade(
+        source,
+        DEGRADATION_LABELS[row["degradation"]],
+        row["severity"],
+        row["seed"],
+        modality=MODALITIES[row["modality"]],
+    )
+    same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
+    if not same and again.size == made.size:
+        # Another machine's arithmetic may round a level differently.
+        same = np.abs(np.asarray(again).astype(int) - np.asarray(made).astype(int)).max() <= 1
     result.remade += 1
     if not same:
         result.add(f"row {row['id']!r}: the picture cannot be made again from its clean row and seed")

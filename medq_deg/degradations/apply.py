@@ -14,19 +14,17 @@ import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
 from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window
-from medq_deg.errors import ImageError, MedqDegError
+from medq_deg.errors import MedqDegError
+from medq_deg.images import pixels
 from medq_deg.seeds import check_seed
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
 Rounding: TypeAlias = Literal["nearest", "truncate"]
-
-SMALLEST_SIDE = 32
-LARGEST_SIDE = 4096
 
 MARKING_SATURATION = 60
 """Least difference between the largest and smallest channel of a pixel that belongs to a coloured marking."""
@@ -173,7 +171,6 @@ def degrade(  # one branch for each kind of picture
     settings = {**degradation.parameters_for(level or 1, where, hounsfield=hounsfield), **parameters}
 
     array = pixels(image) if values is None else check_values(image)
-    check_size(array.shape[1], array.shape[0])
     if spacing_mm is not None:
         field_mm = check_spacing(spacing_mm) * max(array.shape[:2])
         if "field_mm" in degradation.argument_names:
@@ -217,54 +214,6 @@ def generator(seed: int, name: str) -> Generator:
     """
     entropy = [check_seed(seed), zlib.crc32(name.encode())]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
-
-
-def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
-    """Return a picture as a uint8 array of shape (H, W), (H, W, 1) or (H, W, 3), or raise `ImageError`."""
-    if isinstance(image, Image.Image):
-        check_size(*image.size)
-        check_depth(image)
-        return np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
-    if not isinstance(image, np.ndarray):
-        raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")
-    if image.dtype != np.uint8:
-        raise ImageError(
-            f"an array must hold uint8 grey levels of 0 to 255, got {image.dtype}: window it to 8 bits first"
-        )
-    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] not in (1, 3)):
-        raise ImageError(f"an array must have shape (H, W), (H, W, 1) or (H, W, 3), got {image.shape}")
-    check_size(image.shape[1], image.shape[0])
-    return image
-
-
-def check_size(width: int, height: int) -> None:
-    """Raise `ImageError` unless both sides are within 32 to 4096 px."""
-    if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
-        raise ImageError(
-            f"a picture must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, got {width} x {height} px"
-        )
-
-
-def check_depth(image: Image.Image) -> None:
-    """Raise `ImageError` for a file of 16 bits a channel, which Pillow would silently cut to 8 when it loads it."""
-    if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
-        raise ImageError("a picture must have 8 bits a channel, this file has 16: window it to 8 bits first")
-
-
-def _plain_mode(image: Image.Image) -> Image.Image:
-    mode = image.mode
-    may_be_transparent = mode in ("LA", "RGBA", "PA") or "transparency" in image.info
-    if may_be_transparent and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
-        raise ImageError(f"a picture of mode {mode!r} must be opaque, this one is transparent: flatten it first")
-    if mode in ("L", "RGB"):
-        return image
-    if mode == "1":
-        return image.convert("L")
-    if mode in ("P", "CMYK", "YCbCr", "LA", "RGBA", "PA"):
-        return image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
-    if mode.startswith(("I", "F")):
-        raise ImageError(f"a picture must have 8 bits a channel, got mode {mode!r}: window it to 8 bits first")
-    raise ImageError(f"a picture of mode {mode!r} cannot be used: convert it to 'L' or 'RGB' first")
 
 
 def find_marking(array: ByteImage) -> NDArray[np.bool_] | None:

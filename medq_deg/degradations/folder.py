@@ -13,7 +13,8 @@ from PIL import Image
 
 from medq_deg.degradations.apply import degrade
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.files import open_image, replace_file
+from medq_deg.files import replace_file
+from medq_deg.images import open_image
 from medq_deg.seeds import check_seed, derive_seed
 
 FORMATS: dict[str, dict[str, Any]] = {

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, luma
 from medq_deg.errors import ImageError, MedqDegError
+from medq_deg.images import check_shape
 
 HU_RANGE: Final = (-1000.0, 992.1875)
 """The `value_range` of a CT in Hounsfield units: black is air, and water (0 HU) is grey level 128, as in `low_dose`."""
@@ -94,8 +95,7 @@ def check_values(array: object) -> NDArray[Any]:
         raise ImageError(f"value_range is for numpy arrays, got {type(array).__name__}: give numpy.asarray(image)")
     if array.dtype.kind not in "uif":
         raise ImageError(f"an array must hold whole or floating-point numbers, got {array.dtype}")
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
-        raise ImageError(f"an array must have shape (H, W), (H, W, 1) or (H, W, 3), got {array.shape}")
+    check_shape(array)
     return array
 
 

@@ -6,6 +6,8 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
+from medq_deg import images
+
 _MODULES = (
     "apply",
     "arrays",
@@ -26,7 +28,7 @@ _MODULES = (
 @cache
 def code_fingerprint() -> str:
     """Return 16 hexadecimal digits that change with any change of the degradations' source or severities."""
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(Path(images.__file__).read_bytes())
     for name in _MODULES:
         digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
