@@ -1,23 +1,33 @@
 """Where an endpoint is and which key opens it: the URL that may be shown, and the key that never may.
 
-A key comes from the environment alone, and goes only where it belongs: OpenAI's key to OpenAI, the Hub's token to the
-Hub, any other to the endpoint for which the user set it.
+A key comes from the environment alone, and goes only where it belongs: a provider's key to that provider, the Hub's
+token to the Hub, any other to the endpoint for which the user set it.
 """
 
 from __future__ import annotations
 
 import os
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
-import httpx2
 from huggingface_hub import get_token, is_offline_mode
 
 from medq_deg.errors import MedqDegError
+from medq_deg.models.retry import Failure, printable
+from medq_deg.models.servers import kind_of_host
+from medq_deg.models.wire import Received, Wire
 
 KEY_VARIABLE: Final = "MEDQ_DEG_API_KEY"
 
 _CHAT = "/chat/completions"
+_API = {
+    "Azure OpenAI": "/openai/v1",
+    "Gemini": "/v1beta/openai",
+    "OpenRouter": "/api/v1",
+}
+"""Where a provider's API lies, if not at /v1, for an endpoint that is given as its host alone."""
+
 _SECRET_LENGTH = 6
 """Keys shorter than this, such as "EMPTY", are no secrets, and may be words of an answer."""
 
@@ -53,7 +63,7 @@ def chat_url(url: str) -> str:
         )
     path = parts.path.rstrip("/")
     if not path.endswith(_CHAT):
-        path = f"{path or '/v1'}{_CHAT}"
+        path = f"{path or _API.get(_provider(host), '/v1')}{_CHAT}"
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
@@ -65,9 +75,15 @@ def variable_of(url: str, variable: str | None) -> str:
     host = parts.hostname or ""
     if os.environ.get(KEY_VARIABLE) or parts.scheme != "https":
         return KEY_VARIABLE
-    if host.endswith(".openai.com"):
-        return "OPENAI_API_KEY"
-    return "HF_TOKEN" if _is_hub(host) else KEY_VARIABLE
+    if _is_hub(host):
+        return "HF_TOKEN"
+    kind = kind_of_host(host)
+    return kind.key_variable if kind is not None and kind.key_variable else KEY_VARIABLE
+
+
+def _provider(host: str) -> str:
+    kind = kind_of_host(host)
+    return kind.name if kind is not None else ""
 
 
 def _is_hub(host: str) -> bool:
@@ -82,8 +98,8 @@ def find_key(url: str, variable: str | None) -> str | None:
     url : str
         URL of the endpoint.
     variable : str, optional
-        Environment variable that holds the key. By default MEDQ_DEG_API_KEY; where that is not set, OPENAI_API_KEY for
-        OpenAI and the Hub's token for the Hub, both over https only.
+        Environment variable that holds the key. By default MEDQ_DEG_API_KEY; where that is not set, the variable that
+        is usual for the provider (see `medq_deg.models.servers`) and the Hub's token for the Hub, over https only.
 
     Raises
     ------
@@ -104,34 +120,51 @@ def without_key(text: str, key: str | None) -> str:
     return text.replace(key, "***") if key is not None and len(key) >= _SECRET_LENGTH else text
 
 
-def only_model(chat: str, key: str | None, timeout: float) -> str:
+async def list_models(wire: Wire, chat: str) -> tuple[Any, Received] | Failure:
+    """Return an endpoint's list of models as JSON, and the reply that held it.
+
+    Parameters
+    ----------
+    wire : Wire
+        Client.
+    chat : str
+        URL of the chat completions.
+    """
+    outcome: tuple[Any, Received] | Failure = await wire.ask("GET", models_url(chat), timeout=min(wire.timeout, 10.0))
+    return outcome
+
+
+def models_url(chat: str) -> str:
+    """Return the URL of the list of models beside the chat completions."""
+    parts = urlsplit(chat)
+    return urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_CHAT)}/models"))
+
+
+def only_model(outcome: tuple[Any, Received] | Failure, url: str, hide: Callable[[str], str]) -> str:
     """Return the name of the one model that an endpoint lists.
 
     Parameters
     ----------
-    chat : str
-        URL of the chat completions.
-    key : str or None
-        Key of the endpoint.
-    timeout : float
-        Seconds to wait.
+    outcome : tuple or Failure
+        From `list_models`.
+    url : str
+        URL of the list.
+    hide : callable
+        Takes the key out of a text.
 
     Raises
     ------
     MedqDegError
-        If the list cannot be had, or does not hold exactly one model.
+        If the list could not be had, or does not hold exactly one model.
     """
-    parts = urlsplit(chat)
-    url = urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_CHAT)}/models"))
-    headers = {"authorization": f"Bearer {key}"} if key is not None else {}
     try:
-        response = httpx2.get(url, headers=headers, timeout=timeout)
-        response.raise_for_status()
-        names = [str(entry["id"]) for entry in response.json()["data"]]
-    except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
-        reason = without_key(str(error).split("\n", maxsplit=1)[0] or type(error).__name__, key)
+        if isinstance(outcome, Failure):
+            raise ValueError(outcome.reason)
+        names = [str(entry["id"]) for entry in outcome[0]["data"]]
+    except (ValueError, KeyError, TypeError) as error:
+        reason = str(error) if isinstance(outcome, Failure) else "it is no list of models"
         raise MedqDegError(f"{url}: the list of models cannot be read ({reason}); name the model") from None
     if len(names) != 1:
         shown = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
-        raise MedqDegError(f"{url} lists {len(names)} models, name one of them: {without_key(shown, key)}")
+        raise MedqDegError(f"{url} lists {len(names)} models, name one of them: {printable(hide(shown))}")
     return names[0]

@@ -1,29 +1,79 @@
-"""The format of chat completions: a question and its picture as a request, a reply as texts and tokens."""
+"""The format of chat completions: a question and its picture as a request, a reply as answers and tokens."""
 
 from __future__ import annotations
 
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final, TypeGuard
 
 from PIL import Image
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.models.base import Finish
+from medq_deg.models.pixels import limit_pixels
+
+DETAILS: Final = ("auto", "low", "high")
+FORMATS: Final = ("png", "jpeg")
+JPEG_QUALITY: Final = 95
 
 _OURS = ("model", "messages", "n", "stream")
 _OPTIONAL = ("max_tokens", "temperature", "top_p", "seed")
-_CUT = ("length", "content_filter")
+_ENDS: Final[Mapping[str, Finish]] = {
+    **dict.fromkeys(("stop", "eos", "eos_token", "end_turn", "stop_sequence"), "stop"),
+    **dict.fromkeys(("length", "max_tokens"), "length"),
+    **dict.fromkeys(("content_filter", "refusal", "safety"), "refused"),
+}
+_MOST_TOKENS = 2**53
 
 
-def messages(prompt: str, image: Image.Image | None) -> list[dict[str, Any]]:
-    """Return a conversation that shows a picture, if there is one, as a PNG inside a data URL, and then asks."""
-    content: list[dict[str, Any]] = [{"type": "text", "text": prompt}]
-    if image is not None:
+@dataclass(frozen=True)
+class Picture:
+    """How a picture is shown.
+
+    Attributes
+    ----------
+    format : {"png", "jpeg"}
+        png loses nothing; jpeg has quality 95, whole chroma, and about a quarter of the bytes.
+    detail : {"auto", "low", "high"}, optional
+        What the protocol's field ``detail`` says; None leaves it out.
+    max_pixels : int, optional
+        Larger pictures are scaled down to this many pixels.
+    """
+
+    format: str = "png"
+    detail: str | None = None
+    max_pixels: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.format not in FORMATS:
+            raise UnknownNameError("image format", self.format, FORMATS)
+        if self.detail is not None and self.detail not in DETAILS:
+            raise UnknownNameError("image detail", self.detail, DETAILS)
+        if self.max_pixels is not None and self.max_pixels < 1:
+            raise MedqDegError(f"max_pixels must be 1 or more, got {self.max_pixels}")
+
+    def described(self) -> dict[str, Any]:
+        """Return what is not the default."""
+        return {name: value for name, value in vars(self).items() if value != getattr(Picture, name)}
+
+    def part(self, image: Image.Image) -> dict[str, Any]:
+        """Return the part of a message that shows a picture, inside a data URL."""
+        if self.max_pixels is not None:
+            image = limit_pixels(image, self.max_pixels)
         buffer = io.BytesIO()
-        image.save(buffer, format="PNG")
-        url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        content.insert(0, {"type": "image_url", "image_url": {"url": url}})
+        options = {"quality": JPEG_QUALITY, "subsampling": 0} if self.format == "jpeg" else {}
+        image.save(buffer, format=self.format.upper(), **options)
+        url = f"data:image/{self.format};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+        return {"type": "image_url", "image_url": {"url": url, **({"detail": self.detail} if self.detail else {})}}
+
+
+def messages(prompt: str, picture: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return a conversation that shows a picture (see `Picture.part`), if there is one, and then asks."""
+    content: list[Mapping[str, Any]] = [{"type": "text", "text": prompt}]
+    if picture is not None:
+        content.insert(0, picture)
     return [{"role": "user", "content": content}]
 
 
@@ -39,33 +89,66 @@ def check_extra_body(extra: Mapping[str, Any]) -> None:
             raise MedqDegError(f"extra_body may hold {name!r} only as null, which leaves it out, got {extra[name]!r}")
 
 
-def texts_of(choices: Any) -> list[str | None]:
-    """Return what each choice of a reply says, None where it says nothing.
+@dataclass(frozen=True)
+class Answer:
+    """One choice of a reply: what it says, and why it ended."""
 
-    A refusal is a text like any other. So is, as an empty text, an answer that its reasoning, the token limit or the
+    text: str
+    finish: Finish
+
+
+def answers_of(reply: Any) -> list[Answer | None]:
+    """Return what each choice of a chat completion says, None where it says nothing.
+
+    A refusal is an answer like any other. So is, as an empty text, one that its reasoning, the token limit or the
     provider's content filter left no room for, and one that the model ended at once: they answer nothing, as a
     refusal does, and asking again would not be the same vote. A text that is missing for none of these reasons is a
     fault of the server. A reasoning block inside the text stays; reasoning beside the text is left out.
     """
-    return [_text(choice) for choice in choices] if isinstance(choices, list) else []
+    choices = reply.get("choices") if isinstance(reply, Mapping) else None
+    return [_answer(choice) for choice in choices] if isinstance(choices, list) else []
 
 
-def _text(choice: Any) -> str | None:
-    message = getattr(choice, "message", None)
-    content = getattr(message, "content", None)
+def _answer(choice: Any) -> Answer | None:
+    message = choice.get("message") if isinstance(choice, Mapping) else None
+    if not isinstance(message, Mapping):
+        return None
+    said = choice.get("finish_reason")
+    finish = _ENDS.get(said.casefold(), "other") if isinstance(said, str) else "other"
+    content, refusal = message.get("content"), message.get("refusal")
     if isinstance(content, list):
-        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, dict))
-    refusal = getattr(message, "refusal", None)
-    for text in (content, refusal):
-        if isinstance(text, str) and text:
-            return text
-    reasoned = getattr(message, "reasoning", None) or getattr(message, "reasoning_content", None)
-    if reasoned or (message is not None and getattr(choice, "finish_reason", None) in _CUT):
-        return ""
-    return content if isinstance(content, str) else None
+        content = "".join(str(part.get("text") or "") for part in content if isinstance(part, Mapping))
+    if isinstance(content, str) and content:
+        return Answer(content, finish)
+    if isinstance(refusal, str) and refusal:
+        return Answer(refusal, "refused")
+    reasoned = message.get("reasoning") or message.get("reasoning_content")
+    if reasoned or finish in ("length", "refused") or isinstance(content, str):
+        return Answer("", finish)
+    return None
 
 
-def usage_of(usage: Any) -> dict[str, int]:
-    """Return the tokens that a reply counts, by "prompt_tokens" and "completion_tokens"; empty if it counts none."""
-    counts = {name: getattr(usage, name, None) for name in ("prompt_tokens", "completion_tokens")}
-    return {name: count for name, count in counts.items() if isinstance(count, int) and not isinstance(count, bool)}
+def usage_of(reply: Mapping[str, Any]) -> dict[str, int]:
+    """Return the tokens that a reply counts: "prompt_tokens", "completion_tokens" and, where told, "cached_tokens"."""
+    usage = reply.get("usage")
+    if not isinstance(usage, Mapping):
+        return {}
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, Mapping) else None
+    counts = {
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "completion_tokens": usage.get("completion_tokens"),
+        "cached_tokens": cached if cached is not None else usage.get("prompt_cache_hit_tokens"),
+    }
+    return {name: count for name, count in counts.items() if _is_count(count) and (count or name != "cached_tokens")}
+
+
+def cost_of(reply: Mapping[str, Any]) -> float | None:
+    """Return the USD that a server says the reply costs, None if it does not say."""
+    usage = reply.get("usage")
+    cost = usage.get("cost") if isinstance(usage, Mapping) else None
+    return float(cost) if isinstance(cost, int | float) and not isinstance(cost, bool) and 0 <= cost < 1e6 else None
+
+
+def _is_count(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_TOKENS

@@ -12,22 +12,34 @@ import math
 import threading
 import warnings
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
+from urllib.parse import urlsplit
 
 from medq_deg.errors import MedqDegError
-from medq_deg.models.address import chat_url, find_key, only_model, variable_of
-from medq_deg.models.asking import MALFORMED, Asker, Memory, Row, Server
+from medq_deg.models.address import chat_url, find_key, list_models, models_url, only_model, variable_of
+from medq_deg.models.asking import MALFORMED, Asker, Row, Server
 from medq_deg.models.base import Queries, Reply
-from medq_deg.models.chat import check_extra_body
+from medq_deg.models.chat import Picture, check_extra_body
+from medq_deg.models.learning import DEAD_SECONDS, Memory
+from medq_deg.models.price import Prices
 from medq_deg.models.retry import Retries
+from medq_deg.models.servers import kind_of_host
 
 _RETRIES = Retries()
 _WATCHED_ROWS = 20
+_LENGTHS = ("max_tokens", "max_completion_tokens")
+_SAME_REFUSALS = 3
+"""Rows that may be refused in the same words before any is answered."""
+
+
+class ServedModelWarning(UserWarning):
+    """Replies come from a model of another name."""
 
 
 class SamplingWarning(UserWarning):
@@ -37,8 +49,10 @@ class SamplingWarning(UserWarning):
 class EndpointModel:
     """A model behind an OpenAI-compatible endpoint as a `medq_deg.models.base.Model`.
 
-    Each vote is sampled at temperature 1.0 and top_p 1.0 with a seed of its own. All votes of a row come from one
-    request where the server honours ``n``, which is found out by counting what it returns, else from one request each.
+    Each vote is sampled at temperature 1.0 and top_p 1.0 with a seed of its own, and with whatever else the server
+    needs so that it samples from the model's own distribution, see `medq_deg.models.servers`. All votes of a row come
+    from one request where the server honours ``n``, which is found out by counting what it returns, else from as few as
+    it allows. A field that the server refuses is left out from then on, or sent under its newer name.
 
     Parameters
     ----------
@@ -58,10 +72,17 @@ class EndpointModel:
         Rows that may fail one after another before `answer` raises; 0 goes on regardless. Rows that the server calls
         malformed (400, 422) count only as long as no row was answered.
     prices : tuple of float, optional
-        USD per million tokens of input and of output.
+        USD per million tokens of input and of output, and perhaps of cached input.
+    max_cost : float, optional
+        USD that one call of `answer` must not pass: rows are left for the next start before that. Needs `prices`,
+        unless the server reports what it charges.
     extra_body : mapping, optional
         Further fields of each request, for what one server needs. None leaves out ``max_tokens``, ``temperature``,
         ``top_p`` or ``seed``, for servers that refuse them.
+    picture : Picture, optional
+        How pictures are shown.
+    tell : callable, optional
+        Takes lines about what happens meanwhile: waits, fields that are left out, a budget that is spent.
     key_variable : str, optional
         Environment variable that holds the key, see `medq_deg.models.address.find_key`.
 
@@ -71,6 +92,8 @@ class EndpointModel:
         If an argument is out of range, the URL may hold a secret, the key or the model cannot be had, or the endpoint
         is the Hub's and HF_HUB_OFFLINE is set.
     """
+
+    takes_orders = True
 
     def __init__(
         self,
@@ -82,9 +105,12 @@ class EndpointModel:
         max_new_tokens: int = 32,
         retries: Retries = _RETRIES,
         give_up_after: int = 20,
-        prices: tuple[float, float] | None = None,
+        prices: tuple[float, ...] | None = None,
+        max_cost: float | None = None,
         extra_body: Mapping[str, Any] | None = None,
         key_variable: str | None = None,
+        picture: Picture | None = None,
+        tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         if concurrency < 1:
             raise MedqDegError(f"concurrency must be 1 or more, got {concurrency}")
@@ -94,51 +120,85 @@ class EndpointModel:
             raise MedqDegError(f"max_new_tokens must be 1 or more, got {max_new_tokens}")
         if give_up_after < 0:
             raise MedqDegError(f"give_up_after must be 0 or more rows, got {give_up_after}")
-        if prices is not None and not (len(prices) == 2 and all(0 <= price < math.inf for price in prices)):
-            raise MedqDegError(f"prices must be two numbers of 0 or more, USD per million tokens, got {prices!r}")
+        if max_cost is not None and not 0 < max_cost < math.inf:
+            raise MedqDegError(f"max_cost must be more than 0 USD, got {max_cost}")
+        self.prices = None if prices is None else Prices.of(prices)
         address = chat_url(url)
-        key = find_key(address, key_variable)
+        kind = kind_of_host(urlsplit(address).hostname or "")
+        if max_cost is not None and self.prices is None and (kind is None or kind.name != "OpenRouter"):
+            raise MedqDegError("a largest cost needs prices: give --price INPUT,OUTPUT in USD per million tokens")
         self.server = Server(
             url=address,
-            model=only_model(address, key, timeout) if model == "auto" else model,
-            key=key,
+            model=model,
+            key=find_key(address, key_variable),
+            key_header=kind.key_header if kind is not None else "authorization",
             key_variable=variable_of(address, key_variable),
             sampling={"temperature": 1.0, "top_p": 1.0, "max_tokens": max_new_tokens},
             extra_body=_as_json(extra_body or {}),
             concurrency=concurrency,
             timeout=timeout,
             retries=retries,
+            picture=picture or Picture(),
+            tell=tell,
         )
+        if model == "auto":
+            self.server = replace(self.server, model=_the_only_model(self.server))
         if self.server.hide(json.dumps(self.server.extra_body)) != json.dumps(self.server.extra_body):
             raise MedqDegError("extra_body holds the endpoint's key, which belongs in the environment alone")
-        self.give_up_after, self.prices = give_up_after, prices
-        self._memory = Memory()
+        self.give_up_after, self.max_cost = give_up_after, max_cost
+        self._memory = Memory(self.server.model)
+        self._memory.dead_seconds = DEAD_SECONDS if give_up_after else math.inf
+        if kind is not None:
+            self._memory.looked = True
+            self._memory.recognise(kind, "its host")
         self._watch = _SamplingWatch()
+        self._most_requests = 1
+        self._warned: set[str] = set()
 
     @property
     def usage(self) -> Counter[str]:
-        """Number of "prompt_tokens", "completion_tokens" and "requests" so far, with those that came to nothing."""
+        """Number of "prompt_tokens", "completion_tokens" and "requests" so far, with those that came to nothing.
+
+        Also of "cached_tokens", those of the prompt that the server says it had in its cache. A request of which a
+        field was refused, and which was sent again without it, does not count.
+        """
         return self._memory.usage
 
     @property
     def cost(self) -> float | None:
-        """What the tokens so far cost in USD, None without prices. A lower bound: some failures count no tokens."""
-        if self.prices is None:
-            return None
-        tokens = self.usage["prompt_tokens"], self.usage["completion_tokens"]
-        return sum(count * price for count, price in zip(tokens, self.prices, strict=True)) / 1e6
+        """USD so far: what the server says it charged, else by `prices`; None without either. See `at_least`."""
+        if self._memory.charged is not None:
+            return self._memory.charged
+        return None if self.prices is None else self.prices.cost(self.usage)
+
+    @property
+    def at_least(self) -> bool:
+        """Whether `usage` and `cost` are lower bounds: some tokens were not counted, as llama.cpp counts one choice."""
+        return self._memory.at_least
+
+    def record(self) -> dict[str, Any]:
+        """Return what `run.json` says about the server once it has answered: "sampling" and "served"."""
+        own = {name: value for name, value in self.server.extra_body.items() if value is not None}
+        return {
+            "sampling": self._memory.sampling(self.server.sampling, own),
+            "served": self._memory.served_by(),
+        }
 
     def describe(self) -> dict[str, Any]:
         """Return name, endpoint and generation settings."""
         name = self.server.model
+        picture = self.server.picture.described()
         return {
             "name": Path(name).name if Path(name).is_dir() else name,
             "endpoint": self.server.url,
             "generation": {**self.server.sampling, **self.server.extra_body},
+            **({"picture": picture} if picture else {}),
         }
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
         """Yield a reply for each query once it is done, with `trials` sampled answers or the reason why not.
+
+        Once the next row might pass `max_cost`, ``queries.stopped`` is set, and the rows in flight are the last.
 
         Raises
         ------
@@ -147,6 +207,7 @@ class EndpointModel:
             `give_up_after` failed rows in a row.
         """
         claims = queries.claim()
+        spent_before = self.cost or 0.0
         # What ended: a row's future, or None for a request within a row, which leaves room for another.
         ended: SimpleQueue[Future[None] | None] = SimpleQueue()
         rows: dict[Future[None], Row] = {}
@@ -156,10 +217,15 @@ class EndpointModel:
             try:
                 while True:
                     while not queries.stopped and not breaker.open and self._has_room(rows.values()):
+                        if self.max_cost is not None and not self._can_afford(len(rows), trials, spent_before):
+                            if not rows:
+                                queries.stopped = True
+                                self._tell_spent(spent_before)
+                            break
                         index = next(claims, None)
                         if index is None:
                             break
-                        row = Row(index, trials, outstanding=1 if self._memory.honours_n is not False else trials)
+                        row = Row(index, trials, outstanding=math.ceil(trials / (self._memory.shape.most or trials)))
                         future = asyncio.run_coroutine_threadsafe(asker.ask(row), loop)
                         rows[future] = row
                         future.add_done_callback(ended.put)
@@ -171,8 +237,12 @@ class EndpointModel:
                     if end is not None:
                         row = rows.pop(end)
                         end.result()
-                        breaker.see(row)
+                        if row.dropped:
+                            continue
+                        breaker.see(row, self._memory.served)
                         self._watch.see(row)
+                        self._most_requests = max(self._most_requests, row.requests)
+                        self._warn_of_models()
                         yield _reply(row)
             finally:
                 asyncio.run_coroutine_threadsafe(asker.close(), loop).result()
@@ -188,25 +258,63 @@ class EndpointModel:
         most = self.server.concurrency
         return len(rows) < 2 * most and sum(row.outstanding for row in rows) < most
 
+    def _can_afford(self, flying: int, trials: int, before: float) -> bool:
+        """Whether one more row, beside those in flight, is sure to stay within the largest cost.
+
+        Each is taken to cost as much as the dearest request so far, for as many requests as any row needed, with
+        answers of the greatest length.
+        """
+        memory = self._memory
+        if not memory.served:
+            return True
+        if self.prices is None:
+            if memory.charged is None:
+                raise MedqDegError("the server does not say what it charges: --max-cost needs --price INPUT,OUTPUT")
+            dearest = memory.most_charged * self._most_requests
+        else:
+            limit = next((memory.sent[name] for name in _LENGTHS if name in memory.sent), memory.most_completion)
+            prompt = memory.most_prompt * self._most_requests
+            dearest = (prompt * self.prices.paid + trials * max(limit, memory.most_completion) * self.prices.got) / 1e6
+        return (self.cost or 0.0) - before + (flying + 1) * dearest <= (self.max_cost or math.inf)
+
+    def _tell_spent(self, before: float) -> None:
+        bound = "at least " if self.at_least else ""
+        self.server.tell(
+            f"{bound}{(self.cost or 0.0) - before:.4f} USD are spent; another row might pass the largest cost of "
+            f"{self.max_cost:g} USD"
+        )
+
+    def _warn_of_models(self) -> None:
+        for name in list(self._memory.models):
+            if name not in self._warned and name != self.server.model:
+                self._warned.add(name)
+                message = f"{self.server.model!r} was asked, the replies come from {name!r}"
+                warnings.warn(message, ServedModelWarning, stacklevel=3)
+
 
 class _Breaker:
-    """Opens after a number of failed rows in a row; never if the number is 0."""
+    """Opens after a number of failed rows in a row; never if the number is 0.
+
+    Before anything was answered, a few rows that are refused in the same words are enough.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._failed = 0
+        self._failed = self._same = 0
         self._answered = False
         self._reason = ""
 
     @property
     def open(self) -> bool:
-        return 0 < self._limit <= self._failed
+        return 0 < self._limit <= self._failed or (bool(self._limit) and self._same >= _SAME_REFUSALS)
 
-    def see(self, row: Row) -> None:
+    def see(self, row: Row, served: bool) -> None:
         if row.failure is None:
-            self._failed, self._answered = 0, True
+            self._failed, self._same, self._answered = 0, 0, True
         elif row.failure.status not in MALFORMED or not self._answered:
             self._failed += 1
+            refused = row.failure.status in MALFORMED and not served
+            self._same = (self._same if row.failure.reason == self._reason else 0) + 1 if refused else 0
             self._reason = row.failure.reason
 
     def give_up(self) -> None:
@@ -227,8 +335,8 @@ class _SamplingWatch:
         if not self._watching or row.failure is not None or row.trials < 2:
             return
         self._rows += 1
-        self._watching = len(set(row.votes.values())) == 1 and self._rows < _WATCHED_ROWS
-        if self._rows == _WATCHED_ROWS and len(set(row.votes.values())) == 1:
+        self._watching = len({answer.text for answer in row.votes.values()}) == 1 and self._rows < _WATCHED_ROWS
+        if self._rows == _WATCHED_ROWS and len({answer.text for answer in row.votes.values()}) == 1:
             message = (
                 f"the {row.trials} votes of each of the first {_WATCHED_ROWS} rows are identical: the server may not "
                 "sample; see whether it wants a field of its own for that in extra_body"
@@ -240,7 +348,26 @@ def _reply(row: Row) -> Reply:
     usage = dict(row.usage) or None
     if row.failure is not None:
         return Reply(id=row.id, error=row.failure.reason, usage=usage)
-    return Reply(id=row.id, texts=tuple(row.votes[vote] for vote in range(row.trials)), usage=usage)
+    answers = [row.votes[vote] for vote in range(row.trials)]
+    return Reply(
+        id=row.id,
+        texts=tuple(answer.text for answer in answers),
+        finish=tuple(answer.finish for answer in answers),
+        usage=usage,
+    )
+
+
+def _the_only_model(server: Server) -> str:
+    async def look() -> Any:
+        wire = server.wire()
+        try:
+            return await list_models(wire, server.url)
+        finally:
+            await wire.close()
+
+    with _event_loop() as loop:
+        outcome = asyncio.run_coroutine_threadsafe(look(), loop).result()
+    return only_model(outcome, models_url(server.url), server.hide)
 
 
 def _as_json(extra_body: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,9 @@ from __future__ import annotations
 import re
 import sys
 from importlib import import_module
-from math import sqrt
 from types import SimpleNamespace
 from typing import Any
 
-from PIL import Image
 from transformers.utils import is_torchvision_available
 
 try:
@@ -29,6 +27,7 @@ from transformers import AutoConfig, AutoProcessor, ProcessorMixin
 from transformers.models.auto.processing_auto import PROCESSOR_MAPPING_NAMES, processor_class_from_name
 
 from medq_deg.errors import MedqDegError
+from medq_deg.models.pixels import limit_pixels  # noqa: F401  (its place before)
 
 
 def load_processor(name: str, *, revision: str | None = None, trust_remote_code: bool = False) -> Any:
@@ -66,20 +65,6 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
     if not getattr(processor, "chat_template", None):
         raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it picture and question")
     return processor
-
-
-def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
-    """Return the picture scaled down to at most `max_pixels`, its aspect ratio kept; never scaled up.
-
-    The picture is scaled before any processor sees it, for every model family alike: the families' own settings mean a
-    number of pixels, a longest edge or a number of tiles, and some would change pictures below the limit too.
-    """
-    width, height = image.size
-    if width * height <= max_pixels:
-        return image
-    scale = sqrt(max_pixels / (width * height))
-    width, height = (max(1, min(int(side * scale), max_pixels)) for side in image.size)
-    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _class_without_torchvision(name: str, options: dict[str, Any]) -> Any:

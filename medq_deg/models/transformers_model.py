@@ -19,7 +19,8 @@ from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.models.base import Queries, Query, Reply
 from medq_deg.models.batching import Prepared, RowsAhead, collate
-from medq_deg.models.processors import limit_pixels, load_processor
+from medq_deg.models.pixels import limit_pixels
+from medq_deg.models.processors import load_processor
 from medq_deg.models.sampling import SAMPLING, letter_tokens, repeat_votes, sample_votes, sampling_config
 
 VOTES: Final = ("sampled", "exact", "repeat")

@@ -22,7 +22,8 @@ from transformers.utils import is_torchvision_available
 
 from medq_deg import demo
 from medq_deg.errors import MedqDegError
-from medq_deg.models.processors import limit_pixels, load_processor
+from medq_deg.models.pixels import limit_pixels
+from medq_deg.models.processors import load_processor
 from tests.models import tiny_vlms
 
 ONE_SIZE = {"gemma3", "janus", "llava"}
