@@ -286,7 +286,7 @@ class EndpointModel:
 
     def _warn_of_models(self) -> None:
         for name in list(self._memory.models):
-            if name not in self._warned and name != self.server.model:
+            if name not in self._warned and name.removesuffix("@main") != self.server.model:
                 self._warned.add(name)
                 message = f"{self.server.model!r} was asked, the replies come from {name!r}"
                 warnings.warn(message, ServedModelWarning, stacklevel=3)
