@@ -9,6 +9,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+_LONGEST_NAME = 100
+
 
 class MedqDegError(ValueError):
     """Base class of all errors about a user's input."""
@@ -30,11 +32,17 @@ class UnknownNameError(MedqDegError):
     """
 
     def __init__(self, kind: str, name: object, allowed: Iterable[str], also: Iterable[str] = ()) -> None:
-        names = list(allowed)
-        folded = {candidate.casefold(): candidate for candidate in [*also, *names]}
-        nearest = difflib.get_close_matches(str(name).casefold(), folded, n=1)
+        super().__init__(kind, name, tuple(allowed), tuple(also))
+
+    def __str__(self) -> str:
+        """Look for the nearest name only now: most of these errors are caught and never shown."""
+        kind, name, allowed, also = self.args
+        folded = {candidate.casefold(): candidate for candidate in [*also, *allowed]}
+        given = str(name)[:_LONGEST_NAME]
+        nearest = difflib.get_close_matches(given.casefold(), folded, n=1)
         hint = f"; did you mean {folded[nearest[0]]!r}?" if nearest else "."
-        super().__init__(f"unknown {kind} {name!r}{hint} Allowed: {', '.join(names)}.")
+        shown = name if len(str(name)) <= _LONGEST_NAME else f"{given}..."
+        return f"unknown {kind} {shown!r}{hint} Allowed: {', '.join(allowed)}."
 
 
 class ImageError(MedqDegError):

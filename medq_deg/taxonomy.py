@@ -7,6 +7,7 @@ Where the paper is silent the choice is ours, and a comment says so.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
@@ -213,22 +214,44 @@ MODALITY_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+CATEGORY_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        # The authors' words in tables, figures and files, in the singular too.
+        "artifact": "artifacts",
+        "motion_artifact": "motion",
+        "motion_artifacts": "motion",
+        "movement": "motion",
+        "intensity_change": "intensity",
+        "intensity_changes": "intensity",
+        "intensity_distortion": "intensity",
+        "illumination": "intensity",
+        "noises": "noise",
+        "resolution": "resolution_and_blur",
+        "blur": "resolution_and_blur",
+        "resolution_blur": "resolution_and_blur",
+        "blur_and_resolution": "resolution_and_blur",
+        "blur_resolution": "resolution_and_blur",
+        "low_resolution_and_blur": "resolution_and_blur",
+    }
+)
+
 SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
     {
-        # The strings of the released files are not documented; these are the likely ones.
-        **dict.fromkeys(
-            ("0", "l0", "good", "clean", "none", "reference", "original", "level_0", "level0", "severity_0"), 0
-        ),
-        **dict.fromkeys(
-            ("1", "l1", "mild", "low", "slight", "light", "minor", "level_1", "level1", "severity_1", "l1_mild"), 1
-        ),
-        **dict.fromkeys(
-            ("2", "l2", "severe", "high", "heavy", "major", "strong", "level_2", "level2", "severity_2", "l2_severe"), 2
-        ),
+        # The strings of the released files are not documented; these are the likely ones, in English and in Chinese.
+        # There are two degrees, so "moderate" is the lesser beside "severe".
+        **dict.fromkeys(("0", "l0", "good", "clean", "none", "reference", "original", "undegraded", "normal"), 0),
+        **dict.fromkeys(("1", "l1", "mild", "low", "slight", "light", "minor", "weak", "moderate", "medium"), 1),
+        **dict.fromkeys(("2", "l2", "severe", "high", "heavy", "major", "strong"), 2),
+        **dict.fromkeys(("原始", "原图", "原始图像", "清晰", "良好", "正常", "无", "无退化"), 0),
+        **dict.fromkeys(("轻度", "轻微", "轻", "中度", "中等"), 1),
+        **dict.fromkeys(("重度", "严重", "重", "高度"), 2),
         # A column of numbers with a gap becomes a column of floats.
         **{"0_0": 0, "1_0": 1, "2_0": 2},
     }
 )
+"""What a severity may be called, after `_fold`. Several of them side by side count where they agree."""
+
+_SEVERITY_FILLERS: Final = frozenset({"level", "severity", "degree", "grade", "degradation", "quality", "image"})
 
 SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -271,7 +294,7 @@ SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 
 def _fold(name: str) -> str:
     """Reduce a name to lower-case words joined by underscores: "Bias-Field  Artifact" to bias_field_artifact."""
-    return "_".join("".join(c if c.isalnum() else " " for c in name.casefold()).split())
+    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
 
 
 def _resolver(names: Iterable[str], aliases: Mapping[str, str]) -> Mapping[str, str]:
@@ -281,7 +304,7 @@ def _resolver(names: Iterable[str], aliases: Mapping[str, str]) -> Mapping[str, 
 _DEGRADATIONS = _resolver(DEGRADATION_NAMES, DEGRADATION_ALIASES)
 _MODALITIES = _resolver(MODALITIES, MODALITY_ALIASES)
 _SKILLS = _resolver(SKILLS, SKILL_ALIASES)
-_CATEGORIES = _resolver(CATEGORIES, {})
+_CATEGORIES = _resolver(CATEGORIES, CATEGORY_ALIASES)
 _TASKS = _resolver(TASKS, {})
 
 
@@ -322,6 +345,16 @@ def category_of(degradation: str) -> str:
     return CATEGORY_OF.get(resolve_degradation(degradation, allow_none=True), NO_DEGRADATION)
 
 
+def known_modality(name: str) -> str | None:
+    """Return the canonical name of one of the seven modalities, or None: the same as `resolve_modality` at no price."""
+    return _MODALITIES.get(_fold(name))
+
+
+def known_skill(name: str) -> str | None:
+    """Return the canonical name of one of the 30 skills, or None: the same as `resolve_skill` at no price."""
+    return _SKILLS.get(_fold(name))
+
+
 def resolve_modality(name: str) -> str:
     """Return the canonical name of one of the seven modalities; raise `UnknownNameError` otherwise."""
     return _resolve("modality", name, _MODALITIES, MODALITIES)
@@ -348,18 +381,32 @@ def resolve_task(name: str) -> str:
 def resolve_severity(severity: int | str) -> int:
     """Return 0, 1 or 2 for a severity given as an integer, as "L0" to "L2", or as a word such as "mild".
 
+    Words may stand together, as in "L1 (moderate)" or "Level 2 - severe"; a number among them decides.
+
     Raises
     ------
     MedqDegError
         For anything else, booleans and 1.5 included.
     """
     if isinstance(severity, str):
-        found = SEVERITY_ALIASES.get(_fold(severity))
+        found = _named_severity(_fold(severity))
         if found is not None:
             return found
     elif not isinstance(severity, bool) and severity in SEVERITIES:
         return int(severity)
     raise MedqDegError(f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {severity!r}")
+
+
+def _named_severity(folded: str) -> int | None:
+    if folded in SEVERITY_ALIASES:
+        return SEVERITY_ALIASES[folded]
+    words = [re.sub(r"^(?:level|severity|l)(?=[0-9]$)", "", word) for word in folded.split("_")]
+    words = [word for word in words if word not in _SEVERITY_FILLERS]
+    if not words or any(word not in SEVERITY_ALIASES for word in words):
+        return None
+    numbers = [word for word in words if word.isdigit()]
+    found = {SEVERITY_ALIASES[word] for word in numbers or words}
+    return found.pop() if len(found) == 1 else None
 
 
 def applicable(modality: str) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,17 @@ def test_a_modality_outside_the_seven_is_refused(name: str) -> None:
         ("l1", 1),
         ("1", 1),
         (1, 1),
+        ("moderate", 1),
+        ("L1 (moderate)", 1),
+        ("L1 (Mild)", 1),
+        ("L2 (Moderate)", 2),
+        ("LEVEL 1 - slight", 1),
+        ("GOOD", 0),
+        ("Original", 0),
+        ("original image", 0),
+        ("轻度", 1),
+        ("重度", 2),
+        ("1.0", 1),
         ("severe", 2),
         ("L2", 2),
         ("Level 2", 2),
@@ -93,7 +105,9 @@ def test_severities_are_understood_in_every_likely_form(word: int | str, severit
     assert t.resolve_severity(word) == severity
 
 
-@pytest.mark.parametrize("word", ["3", "moderate", 3, -1, 0.5, False, [1]])
+@pytest.mark.parametrize(
+    "word", ["3", "catastrophic", "mild severe", "L3 (severe)", "L1 L2", "level", "", 3, -1, 0.5, False, [1]]
+)
 def test_other_severities_are_refused(word: object) -> None:
     with pytest.raises(MedqDegError, match="severity must be 0, 1 or 2"):
         t.resolve_severity(word)  # type: ignore[arg-type]
@@ -115,6 +129,38 @@ def test_an_unknown_name_lists_what_is_allowed_and_suggests_the_nearest() -> Non
         t.resolve_task("cooking")
     with pytest.raises(UnknownNameError, match="unknown category 'artefacts'; did you mean 'artifacts'"):
         t.resolve_category("artefacts")
+
+
+@pytest.mark.parametrize(
+    ("word", "category"),
+    [
+        ("Artifacts", "artifacts"),
+        ("Artifact", "artifacts"),
+        ("Motion artifacts", "motion"),
+        ("Resolution and Blur", "resolution_and_blur"),
+        ("Resolution & Blur", "resolution_and_blur"),
+        ("blur", "resolution_and_blur"),
+        ("NOISE", "noise"),
+    ],
+)
+def test_categories_resolve_by_the_authors_words(word: str, category: str) -> None:
+    assert t.resolve_category(word) == category
+
+
+def test_an_unknown_name_survives_a_worker_process_and_a_long_one_is_cut_short() -> None:
+    error = UnknownNameError("skill", "x" * 1_000_000, t.SKILLS)
+    assert len(str(error)) < 2000
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
+def test_asking_whether_a_name_is_known_agrees_with_resolving_it() -> None:
+    for name in ("bone", "Counting", "cooking", "", "CT"):
+        for known, resolve in ((t.known_skill, t.resolve_skill), (t.known_modality, t.resolve_modality)):
+            try:
+                expected = resolve(name)
+            except UnknownNameError:
+                expected = None
+            assert known(name) == expected
 
 
 def test_none_is_a_degradation_only_where_it_is_asked_for() -> None:

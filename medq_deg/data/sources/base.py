@@ -1,4 +1,4 @@
-"""What every source gives (`SourceRecord`), what is said about a read (`LoadReport`), and the loop that joins them.
+"""What every source gives (`SourceRecord`) and what is said about a read (`LoadReport`).
 
 A bad row is a `BadRow`: it is skipped and counted. A bad file is a `MedqDegError`: the read stops.
 """
@@ -6,12 +6,13 @@ A bad row is a `BadRow`: it is skipped and counted. A bad file is a `MedqDegErro
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
 from medq_deg.data.schema import Question
+from medq_deg.data.sources.storable import storable
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
 
 
@@ -75,14 +76,15 @@ class Reason(str, Enum):
     NO_QUESTION = "no question"
     FEW_OPTIONS = "fewer than 2 options"
     MANY_OPTIONS = "more than 26 options"
-    OPTION_TWICE = "an option twice"
+    OPTION_TWICE = "the right option or a letter twice"
     NO_ANSWER = "no answer"
     ANSWER_WITHOUT_OPTION = "answer letter without option"
     ANSWER_MATCHES_NONE = "answer text matches no option"
     ANSWER_MATCHES_SEVERAL = "answer text matches several options"
     MODALITY_OUTSIDE = "modality outside the seven"
-    MODALITY_UNKNOWN = "no modality in the columns or the question"
+    MODALITY_UNKNOWN = "no modality in the columns, and none that the question says is pictured"
     MODALITY_AMBIGUOUS = "the question names several modalities"
+    COLOUR_AGAINST = "the question names a gray modality, but the picture is in colour"
     NO_PICTURE = "no picture"
     SEVERAL_PICTURES = "several pictures"
     NOT_BASE64 = "invalid base64"
@@ -182,7 +184,7 @@ class LoadReport:
 
     def skip(self, problem: BadRow, where: str) -> None:
         """Count a row that is skipped."""
-        place = f"{where}: {problem.detail}" if problem.detail else where
+        place = storable(f"{where}: {problem.detail}" if problem.detail else where)
         self._skipped.setdefault(problem.reason.value, _Places()).add(place)
         if problem.modality is not None:
             _count(self.unknown_modalities, problem.modality)
@@ -197,11 +199,11 @@ class LoadReport:
     def drop(self, reason: str, where: str) -> None:
         """Count a row as skipped after all that was kept before: a later step cannot use it."""
         self.rows_kept -= 1
-        self._skipped.setdefault(reason, _Places()).add(where)
+        self._skipped.setdefault(reason, _Places()).add(storable(where))
 
     def note(self, text: str, where: str) -> None:
         """Count a row that is kept although `text` is true of it."""
-        self._notes.setdefault(text, _Places()).add(where)
+        self._notes.setdefault(text, _Places()).add(storable(where))
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, JSON-ready."""
@@ -227,21 +229,6 @@ class LoadReport:
         return "\n".join(lines)
 
 
-def collect(rows: Iterable[Row], convert: Callable[[Row], SourceRecord], report: LoadReport) -> Iterator[SourceRecord]:
-    """Yield what `convert` makes of each row; skip and count the rows for which it raises `BadRow`."""
-    for row in rows:
-        report.rows_read += 1
-        try:
-            if row.problem is not None:
-                raise row.problem
-            record = convert(row)
-        except BadRow as problem:
-            report.skip(problem, row.where)
-            continue
-        report.keep(record)
-        yield record
-
-
 def _by_count(group: Mapping[str, _Places]) -> list[tuple[str, _Places]]:
     return sorted(group.items(), key=lambda item: (-item[1].count, item[0]))
 
@@ -253,5 +240,5 @@ def _count(names: Counter[str], name: str) -> None:
 
 
 def _shortened(text: str, most: int = 80) -> str:
-    text = " ".join(text[: 4 * most].split())
+    text = " ".join(storable(text[: 4 * most]).split())
     return text if len(text) <= most else f"{text[: most - 3]}..."

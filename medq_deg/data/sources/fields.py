@@ -13,8 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.data.sources.base import BadRow, Reason
-from medq_deg.errors import UnknownNameError
-from medq_deg.taxonomy import resolve_skill
+from medq_deg.taxonomy import known_skill
 
 Options: TypeAlias = list[tuple[str, str]]
 """Letter in the source and text of each option that is there; letters may leave gaps."""
@@ -76,14 +75,14 @@ def options_in_field(value: Any) -> Options:
 
 
 def checked_options(pairs: Sequence[tuple[str, str]]) -> Options:
-    """Leave out missing options; raise `BadRow` for fewer than 2, more than 26, or one that is there twice."""
+    """Leave out missing options; raise `BadRow` for fewer than 2, more than 26, or two under one letter."""
     options = [(letter, text) for letter, text in pairs if text]
     if len(options) < 2:
         raise BadRow(Reason.FEW_OPTIONS, f"{len(options)}")
     if len(options) > len(LETTERS):
         raise BadRow(Reason.MANY_OPTIONS, f"{len(options)}")
-    if len({text for _, text in options}) < len(options) or len({letter for letter, _ in options}) < len(options):
-        raise BadRow(Reason.OPTION_TWICE)
+    if len({letter for letter, _ in options}) < len(options):
+        raise BadRow(Reason.OPTION_TWICE, "two options have one letter")
     return options
 
 
@@ -138,10 +137,7 @@ def skills_of(*values: Any) -> tuple[str, ...]:
         for name in _names_in(value):
             if name.casefold() in _PLACEHOLDERS:
                 continue
-            try:
-                skills[resolve_skill(name)] = None
-            except UnknownNameError:
-                skills[name] = None
+            skills[known_skill(name) or name] = None
     return tuple(skills)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import (
     Options,
     answer_by_either,
@@ -20,8 +20,9 @@ from medq_deg.data.sources.fields import (
     text_of,
     texts,
 )
-from medq_deg.data.sources.modality import modality_of
-from medq_deg.data.sources.pictures import picture_from_file
+from medq_deg.data.sources.finish import collect
+from medq_deg.data.sources.modality import modality_and_picture
+from medq_deg.data.sources.pictures import only_one, picture_from_file
 from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
@@ -62,12 +63,15 @@ def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[
         question = question_of(row.cells.get("question"))
         options = _options(row)
         answer = answer_by_either(row.cells.get("answer"), options)
-        image = text_of(row.cells.get("image"))
+        image = text_of(only_one(row.cells.get("image")))
         given = row.cells.get("id", row.cells.get("index"))
         key = index_of(given) if text_of(given) else content_hash(image, question, *texts(options), answer)
         if key in seen:
             raise BadRow(Reason.DUPLICATE_INDEX, key)
         seen.add(key)
+        modality, picture = modality_and_picture(
+            [row.cells.get("modality")], question, lambda: picture_from_file(folder, image)
+        )
         return SourceRecord(
             source="folder",
             key=key,
@@ -75,9 +79,9 @@ def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[
             question=question,
             options=texts(options),
             answer=answer,
-            modality=modality_of([row.cells.get("modality")], question),
+            modality=modality,
             skills=skills_of(row.cells.get("skills", row.cells.get("skill"))),
-            picture=picture_from_file(folder, image),
+            picture=picture,
         )
 
     return collect(rows, convert, report)

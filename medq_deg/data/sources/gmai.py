@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import (
     answer_by_letter,
     index_of,
@@ -15,7 +15,8 @@ from medq_deg.data.sources.fields import (
     text_of,
     texts,
 )
-from medq_deg.data.sources.modality import modality_of
+from medq_deg.data.sources.finish import collect
+from medq_deg.data.sources.modality import modality_and_picture
 from medq_deg.data.sources.pictures import TablePictures
 from medq_deg.data.sources.tables import Table
 
@@ -53,6 +54,9 @@ def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
         seen.add(index)
         question = question_of(row.cells["question"])
         options = options_in_columns(row.cells)
+        modality, picture = modality_and_picture(
+            [row.cells.get("modality")], question, lambda: pictures.picture_of(row)
+        )
         return SourceRecord(
             source="gmai",
             key=index,
@@ -60,9 +64,9 @@ def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
             question=question,
             options=texts(options),
             answer=answer_by_letter(row.cells["answer"], options),
-            modality=modality_of([row.cells.get("modality")], question),
+            modality=modality,
             skills=skills_of(text_of(row.cells.get(task_column))),
-            picture=pictures.picture_of(row),
+            picture=picture,
         )
 
     return collect(table.rows(), convert, report)

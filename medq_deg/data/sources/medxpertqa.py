@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import (
     Options,
     answer_by_letter,
@@ -18,8 +18,9 @@ from medq_deg.data.sources.fields import (
     text_of,
     texts,
 )
-from medq_deg.data.sources.modality import modality_of
-from medq_deg.data.sources.pictures import picture_from_file
+from medq_deg.data.sources.finish import collect
+from medq_deg.data.sources.modality import modality_and_picture
+from medq_deg.data.sources.pictures import only_one, picture_from_file
 from medq_deg.data.sources.tables import check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
@@ -73,6 +74,11 @@ def _records(files: list[Path], pictures: Path, report: LoadReport) -> Iterator[
         seen.add(index)
         options = options_in_field(row.cells.get("options"))
         question = question_of(without_options(question_of(row.cells.get("question")), options))
+        modality, picture = modality_and_picture(
+            [row.cells.get("modality")],
+            question,
+            lambda: picture_from_file(pictures, _only_picture(row.cells.get("images"))),
+        )
         return SourceRecord(
             source="medxpertqa",
             key=index,
@@ -80,9 +86,9 @@ def _records(files: list[Path], pictures: Path, report: LoadReport) -> Iterator[
             question=question,
             options=texts(options),
             answer=answer_by_letter(row.cells.get("label"), options),
-            modality=modality_of([row.cells.get("modality")], question),
+            modality=modality,
             skills=_skills(row),
-            picture=picture_from_file(pictures, _only_picture(row.cells.get("images"))),
+            picture=picture,
         )
 
     rows = chain.from_iterable(jsonl_rows(file, _REQUIRED, _NEEDED_FILE) for file in files)
@@ -107,13 +113,13 @@ def _letters_only(text: str) -> str:
 
 
 def _only_picture(images: Any) -> str:
-    names = images if isinstance(images, list) else [images]
-    if len(names) > 1:
-        raise BadRow(Reason.SEVERAL_PICTURES, f"{len(names)}")
-    if not names or not text_of(names[0]):
+    entry = only_one(images)
+    # The repository's file holds objects.
+    name = text_of(entry.get("image_path") if isinstance(entry, dict) and "image_path" in entry else entry)
+    if not name:
         raise BadRow(Reason.NO_PICTURE)
     # In the archive, and so in some copies, the names begin with the folder.
-    return text_of(names[0]).removeprefix("images/")
+    return name.removeprefix("images/")
 
 
 def _skills(row: Row) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import (
     answer_by_text,
     index_of,
@@ -14,8 +14,9 @@ from medq_deg.data.sources.fields import (
     skills_of,
     texts,
 )
-from medq_deg.data.sources.modality import modality_of
-from medq_deg.data.sources.pictures import picture_from_file
+from medq_deg.data.sources.finish import collect
+from medq_deg.data.sources.modality import modality_and_picture
+from medq_deg.data.sources.pictures import only_one, picture_from_file
 from medq_deg.data.sources.tables import check_folder, json_rows
 from medq_deg.errors import MedqDegError
 
@@ -58,6 +59,12 @@ def _records_of_file(folder: Path, file: Path, report: LoadReport) -> Iterator[S
         seen.add(index)
         question = question_of(row.cells.get("question"))
         options = options_in_columns(row.cells, prefix="option ")
+        # At least one record of the Chest CT Scan file says "modality".
+        modality, picture = modality_and_picture(
+            [row.cells.get("modality type"), row.cells.get("modality")],
+            question,
+            lambda: picture_from_file(folder, only_one(row.cells.get("image path"))),
+        )
         return SourceRecord(
             source="omnimedvqa",
             key=f"{file.stem}:{index}",
@@ -65,10 +72,9 @@ def _records_of_file(folder: Path, file: Path, report: LoadReport) -> Iterator[S
             question=question,
             options=texts(options),
             answer=answer_by_text(row.cells.get("gt answer"), options),
-            # At least one record of the Chest CT Scan file says "modality".
-            modality=modality_of([row.cells.get("modality type"), row.cells.get("modality")], question),
+            modality=modality,
             skills=skills_of(row.cells.get("question type")),
-            picture=picture_from_file(folder, row.cells.get("image path")),
+            picture=picture,
         )
 
     return collect(json_rows(file, _REQUIRED, _NEEDED_FILE), convert, report)

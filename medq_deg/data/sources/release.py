@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medq_deg.data.schema import Question
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord, collect
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import (
     answer_by_letter,
     content_hash,
@@ -24,7 +24,8 @@ from medq_deg.data.sources.fields import (
     text_of,
     texts,
 )
-from medq_deg.data.sources.modality import modality_of
+from medq_deg.data.sources.finish import collect
+from medq_deg.data.sources.modality import modality_and_picture
 from medq_deg.data.sources.pictures import TablePictures
 from medq_deg.data.sources.tables import Table, check_folder
 from medq_deg.errors import MedqDegError
@@ -113,6 +114,9 @@ def _records_of_file(
             key, note = clean.key_of(file.split, index, question)
         if (key, degradation, severity) in taken:
             raise BadRow(Reason.DUPLICATE_ROW, f"{key}, {degradation}, L{severity}")
+        modality, picture = modality_and_picture(
+            [row.cells.get("modality")], question.question, lambda: pictures.picture_of(row)
+        )
         record = SourceRecord(
             source="release",
             key=key,
@@ -120,11 +124,11 @@ def _records_of_file(
             question=question.question,
             options=question.options,
             answer=question.answer,
-            modality=modality_of([row.cells.get("modality")], question.question),
+            modality=modality,
             skills=_skills(row),
             degradation=degradation,
             severity=severity,
-            picture=pictures.picture_of(row),
+            picture=picture,
         )
         taken.add((key, degradation, severity))
         if note:

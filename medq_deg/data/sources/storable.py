@@ -1,0 +1,28 @@
+"""Text as it can be stored, printed and read again by any program, line by line."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+REPLACEMENT: Final = "\ufffd"
+
+_LINE_BREAKS: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_UNSAFE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+
+def storable(text: str) -> str:
+    r"""Return a text without what breaks files and terminals.
+
+    Two halves of a character that were torn apart are joined; a half alone, and a control character such as NUL or
+    escape, becomes U+FFFD; a line break of another kind than CR and LF becomes a line feed.
+
+    Examples
+    --------
+    >>> storable("60,\u2028coughs \ud83d\ude00 \ud800")
+    '60,\ncoughs 😀 �'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return _UNSAFE.sub(REPLACEMENT, _LINE_BREAKS.sub("\n", joined))
