@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from typing import Final
 
 import numpy as np
-from PIL import Image
 
-from medq_deg.data.sources.pictures import FORMATS
+from medq_deg.errors import ImageError
+from medq_deg.images import open_image
 
 GRAY: Final = frozenset({"CT", "MRI", "X-ray"})
 """Modalities whose pictures have no colours of their own."""
@@ -23,16 +22,20 @@ _SPREAD: Final = 3.0
 
 
 def contradicts(picture: bytes, modality: str) -> bool:
-    """Tell whether a picture that can be read is too colourful for a modality.
+    """Tell whether an encoded picture is too colourful for a modality.
 
     A few coloured marks on a gray picture are no contradiction, nor is one tint over all of it, nor a flat colour.
     """
     if modality not in GRAY:
         return False
-    with Image.open(BytesIO(picture), formats=FORMATS) as image:
-        image.draft("RGB", (2 * _SIDE, 2 * _SIDE))
-        image.thumbnail((_SIDE, _SIDE), reducing_gap=2)
-        pixels = np.asarray(image.convert("RGB"), np.float64).reshape(-1, 3)
+    try:
+        image = open_image(picture)
+    except ImageError:
+        return False  # what cannot be decoded is told by who needs the pixels
+    if image.mode == "L":
+        return False
+    image.thumbnail((_SIDE, _SIDE), reducing_gap=2)
+    pixels = np.asarray(image, np.float64).reshape(-1, 3)
     if (np.ptp(pixels, axis=1) > _STRONG).mean() <= _SHARE:
         return False
     gray = pixels.mean(axis=1) / 255
