@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from medq_deg.evaluation.missing import REASONS, Missing
 from medq_deg.evaluation.progress import Progress as RunProgress
 
 console = Console()
@@ -97,7 +98,19 @@ def tell_failure(progress: RunProgress) -> None:
 def _accuracy(progress: RunProgress) -> str:
     figures = [f"{name} {share:.2f}" for name, share in progress.accuracy.items()]
     failed = [f"{progress.failed} failed"] if progress.failed else []
-    return ", ".join([*(["accuracy " + " ".join(figures)] if figures else []), *failed])
+    return ", ".join(
+        [*(["accuracy " + " ".join(figures)] if figures else []), *missing_votes(progress.missing), *failed]
+    )
+
+
+def missing_votes(missing: Missing) -> list[str]:
+    """Say how many votes name no option, by why; nothing where all do."""
+    told = {reason: getattr(missing, reason) for reason in REASONS}
+    return [
+        f"{count} votes {reason.replace('_', ' ')} ({missing.share(reason):.0%})"
+        for reason, count in told.items()
+        if count
+    ]
 
 
 def _line(progress: RunProgress, rate: float) -> str:

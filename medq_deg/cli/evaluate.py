@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medq_deg.cli.console import console, run_progress, say, tell_failure
+from medq_deg.cli.console import bar, console, run_progress, say, tell_failure
 from medq_deg.cli.options import Seed
 from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
@@ -36,6 +36,9 @@ def evaluate(
     max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
     parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
     dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
+    keep_going: Annotated[
+        bool, typer.Option("--keep-going", help="Go on even if the first 20 rows show that hardly a vote can be read.")
+    ] = False,
     votes: Annotated[str, typer.Option(help="sampled, exact or repeat.", rich_help_panel=_MODEL)] = "sampled",
     batch_size: Annotated[int, typer.Option(help="Most rows in a batch.", rich_help_panel=_MODEL)] = 8,
     workers: Annotated[
@@ -134,6 +137,7 @@ def evaluate(
                 seed=seed,
                 parser=parser,
                 shard=part,
+                keep_going=keep_going,
                 processes=launched,
                 progress=tell_failure if quiet else progress,
             )
@@ -183,6 +187,24 @@ def merge(
     target = out or runs[0]
     answered, rows = put_together(runs, target)
     console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
+
+
+@evaluating.command(epilog="Example: medq-deg reparse runs/my-model --parser vlmevalkit --out runs/my-model-vlmevalkit")
+def reparse(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run; it stays as it is.")],
+    out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-PARSER beside it.")] = None,
+    parser: Annotated[str | None, typer.Option(help="Answer parser; by default the run's.")] = None,
+) -> None:
+    """Read the votes of a run again from what the model said, without asking it, into a new run."""
+    from medq_deg.evaluation.reparse import reparse as read_again
+    from medq_deg.evaluation.store import RunFolder
+
+    if out is None:
+        named = parser or RunFolder(run).read_run()["settings"].get("parser")
+        out = run.resolve().with_name(f"{run.resolve().name}-{named}")
+    with bar("reading") as progress:
+        changed, answered = read_again(run, out, parser, progress=progress)
+    console.print(f"{changed} of {answered} rows have other votes now; run in {out}", highlight=False, soft_wrap=True)
 
 
 @evaluating.command(epilog="Example: medq-deg demo --out runs/demo")

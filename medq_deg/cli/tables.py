@@ -10,9 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.cli.console import console, say
+from medq_deg.cli.console import console, missing_votes, say
 from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.registry import describe
+from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.evaluation.run import RunSummary
 from medq_deg.evaluation.score import HEADLINE
 from medq_deg.models import published
@@ -55,6 +56,10 @@ def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if unnamed := missing_votes(summary.missing):
+        say(f"of {summary.missing.votes} votes: {', '.join(unnamed)}")
+    if summary.missing.cut_off:
+        say(f"cut-off answers count as missing: {ADVICE}")
     if usage := getattr(model, "usage", None):
         cost = getattr(model, "cost", None)
         told = "" if cost is None else f", at least {cost:.2f} USD"
@@ -91,6 +96,8 @@ def print_scores(result: Mapping[str, Any]) -> None:
     for name, figures in result["by_severity"].items():
         table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
     Console(width=max(console.width, 110)).print(table)
+    for sentence in [*missing_sentences(result["missing"]), *result["checks"]]:
+        console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     if effect := result.get("dunning_kruger"):
         console.print(
             f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from medq_deg.evaluation.missing import Missing
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 
@@ -23,6 +24,8 @@ class Progress:
         Why the row just asked failed.
     accuracy : mapping of str to float
         Share of right votes so far at each severity of which this process has seen rows.
+    missing : Missing
+        Votes so far that this process has seen, and those that name no option, by why.
     stopping : bool
         Whether the user has just asked to stop.
     """
@@ -32,6 +35,7 @@ class Progress:
     failed: int
     error: str | None
     accuracy: Mapping[str, float]
+    missing: Missing = field(default_factory=Missing)
     stopping: bool = False
 
 
@@ -51,6 +55,7 @@ class Tally:
         self._error: str | None = None
         self._rows = rows
         self._votes = {name: [0, 0] for name in SEVERITY_NAMES}
+        self.missing = Missing()
 
     def add(self, index: int, record: Mapping[str, Any]) -> None:
         """Count the record of a row."""
@@ -64,9 +69,11 @@ class Tally:
         right_and_all = self._votes[SEVERITY_NAMES[row["severity"]]]
         right_and_all[0] += sum(vote == row["answer"] for vote in record["votes"])
         right_and_all[1] += len(record["votes"])
+        self.missing.add(record)
 
     def progress(self, done: int | None = None, *, stopping: bool = False) -> Progress:
         """Return where the run is; `done` counts the rows of other processes too."""
         accuracy = {name: right / votes for name, (right, votes) in self._votes.items() if votes}
         done = self.done if done is None else done
-        return Progress(done, self.total, self.failed, None if stopping else self._error, accuracy, stopping)
+        error = None if stopping else self._error
+        return Progress(done, self.total, self.failed, error, accuracy, replace(self.missing), stopping)

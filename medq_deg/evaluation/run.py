@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import platform
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -19,30 +18,40 @@ from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.missing import Missing
 from medq_deg.evaluation.processes import OneProcess, Processes
 from medq_deg.evaluation.progress import Progress, Tally
+from medq_deg.evaluation.records import record_of
 from medq_deg.evaluation.store import RunFolder
+from medq_deg.evaluation.watch import Watch
 from medq_deg.evaluation.work import WorkList, stop_on_signal
 from medq_deg.models.base import Model, Reply
-from medq_deg.models.parsing import check_parser, parse_answer
+from medq_deg.models.parsing import check_parser
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
 from medq_deg.seeds import check_seed
 
 TRIALS = 10
 """Votes per row (paper, section on calibration)."""
 
+DEGRADATIONS = "degradations"
+"""Key of `run.json`'s environment: the version of the code that made the pictures, part of the rows' fingerprint."""
+
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "torch", "transformers", "accelerate")
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a start of a run did, in all its processes: rows, answered before, answered now, failed now; if stopped."""
+    """What a start of a run did, in all its processes: rows, answered before, answered now, failed now; if stopped.
+
+    `missing` counts the votes of all starts, and those that name no option.
+    """
 
     rows: int
     before: int
     answered: int
     failed: int
     stopped: bool = False
+    missing: Missing = field(default_factory=Missing)
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,7 @@ def evaluate(
     seed: int = 0,
     parser: str = "strict",
     shard: Shard | None = None,
+    keep_going: bool = False,
     processes: Processes | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> RunSummary:
@@ -106,6 +116,8 @@ def evaluate(
         See `medq_deg.parse_answer`.
     shard : Shard, optional
         Ask only this part of the rows. Shards write to files of their own, in one folder or in several.
+    keep_going : bool
+        Go on even if after 20 rows more than half of the votes are cut off, or none names an option.
     processes : Processes, optional
         The processes that share this start, see `medq_deg.evaluation.processes`; by default this one alone.
     progress : callable
@@ -119,7 +131,7 @@ def evaluate(
     ------
     MedqDegError
         If a row is invalid or two share an id, or the folder holds a run with other settings. Nothing is asked then.
-        Later, if an answer cannot be written.
+        Later, if an answer cannot be written, or the first rows show that the run would come to nothing.
     """
     check_options(trials, seed, parser)
     columns = _columns(rows)
@@ -140,6 +152,7 @@ def evaluate(
         "seed": seed,
     }
     tally = Tally(columns, len(part))
+    watch = Watch(processes, keep_going=keep_going)
     todo: list[int] | None = None
     name = "" if shard is None else str(shard)
     with folder.locked(name, lead=processes.rank == 0):
@@ -149,6 +162,8 @@ def evaluate(
             todo = [index for index in part if columns[index]["id"] not in answers]
             for index in sorted({*part}.difference(todo)):
                 tally.add(index, answers[columns[index]["id"]])
+            if watch.begin(tally.missing, tally.done if todo else 0):
+                todo = []
         before = tally.done
         work = WorkList(rows, [row["id"] for row in columns], processes.share(todo), seed)
 
@@ -161,11 +176,15 @@ def evaluate(
                 writer.append(record)
                 tally.add(index, record)
                 processes.count(record["status"], 1)
+                work.stopped |= watch.see(record)
                 progress(tally.progress(before + processes.count("ok", 0)))
         processes.finish()
         if processes.rank == 0 and shard is None:
             folder.tidy()
-    return RunSummary(len(part), before, processes.count("ok", 0), processes.count("failed", 0), work.stopped)
+    if processes.rank == 0 and (told := watch.stopped):
+        raise MedqDegError(f"{out}: {told}")
+    answered, failed = processes.count("ok", 0), processes.count("failed", 0)
+    return RunSummary(len(part), before, answered, failed, work.stopped, watch.missing)
 
 
 def try_rows(
@@ -262,29 +281,6 @@ def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return columns
 
 
-def record_of(reply: Reply, options: Sequence[str], trials: int, parser: str) -> dict[str, Any]:
-    """Return the line of a reply in `answers.jsonl`; a reply without exactly `trials` texts has failed."""
-    said: object = reply.texts  # of a third party's making
-    error, texts = reply.error, list(reply.texts)
-    if isinstance(said, str) or not all(isinstance(text, str) for text in texts):
-        error, texts = error or f"answers that are not texts: {reply.texts!r}", []
-    if error is None and len(texts) != trials:
-        error = f"{len(texts)} answers instead of {trials}"
-    probabilities = None if reply.probabilities is None else {k: float(v) for k, v in reply.probabilities.items()}
-    if probabilities and not all(math.isfinite(value) for value in probabilities.values()):
-        error, probabilities = error or f"probabilities that are not numbers: {probabilities}", None
-    parsed = {text: parse_answer(text, options, parser) for text in set(texts)} if error is None else {}
-    return {
-        "id": reply.id,
-        "votes": [parsed[text] for text in texts] if error is None else [],
-        "texts": texts,
-        "probabilities": probabilities,
-        "status": "ok" if error is None else "failed",
-        "error": error,
-        **({"usage": {k: int(v) for k, v in reply.usage.items()}} if reply.usage is not None else {}),
-    }
-
-
 def _environment(processes: int) -> dict[str, Any]:
     packages = {"medq-deg": medq_deg.__version__}
     for name in _PACKAGES:
@@ -298,5 +294,6 @@ def _environment(processes: int) -> dict[str, Any]:
         "machine": platform.machine(),
         "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
         "processes": processes,
+        DEGRADATIONS: code_fingerprint(),
         "packages": packages,
     }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import summarize
@@ -16,6 +19,9 @@ METRICS = "metrics.json"
 
 HEADLINE: Final = ("accuracy", "confidence", "calibration_shift", "agreement_shift", "parse_rate")
 """The figures that a table of a run shows."""
+
+ANSWERED: Final = ("finish",)
+"""What a record may hold beside votes, texts and probabilities."""
 
 BREAKDOWNS: Final = ("severity", "degradation", "category", "modality", "task", "skills")
 
@@ -26,21 +32,27 @@ class AnsweredRun:
 
     Attributes
     ----------
+    path : Path
+        Folder of the run.
     settings, environment : dict
         From `run.json`.
     rows : list of dict
-        Columns of `medq_deg.data.schema` without the picture, and `votes`, `texts` and `probabilities`.
+        Columns of `medq_deg.data.schema` without the picture, and what the answer's record holds of `ANSWERED`.
     wanted : int
         Rows of the run, answered or not.
     source : {"votes", "probabilities"}
         What the run is scored by.
+    checks : list of str
+        What of the run does not fit together, see `medq_deg.evaluation.checks.check_run`.
     """
 
+    path: Path
     settings: dict[str, Any]
     environment: dict[str, Any]
     rows: list[dict[str, Any]]
     wanted: int
     source: Literal["votes", "probabilities"]
+    checks: list[str]
 
 
 def read_answered(path: Path, coverage: float) -> AnsweredRun:
@@ -56,8 +68,8 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
     folder = RunFolder(path)
     run = folder.read_run()
     rows, answers = folder.read_rows(), folder.read_answers()
-    names = ("votes", "texts", "probabilities")
-    joined = [{**row, **{name: answers[row["id"]].get(name) for name in names}} for row in rows if row["id"] in answers]
+    check_counts(path, run["settings"]["trials"], answers)
+    joined = [{**row, **_said(answers[row["id"]])} for row in rows if row["id"] in answers]
     share = len(joined) / len(rows) if rows else 0.0
     if not joined or share < coverage:
         raise MedqDegError(
@@ -66,8 +78,22 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
         )
     exact = run["settings"]["model"].get("votes") == "exact"
     return AnsweredRun(
-        run["settings"], run.get("environment") or {}, joined, len(rows), "probabilities" if exact else "votes"
+        path,
+        run["settings"],
+        run.get("environment") or {},
+        joined,
+        len(rows),
+        "probabilities" if exact else "votes",
+        check_run(path, run, rows, answers),
     )
+
+
+def _said(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a joined row takes from its answer."""
+    return {
+        **{name: record.get(name) for name in ("votes", "texts", "probabilities")},
+        **{name: record[name] for name in ANSWERED if name in record},
+    }
 
 
 def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
@@ -87,7 +113,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
     Returns
     -------
     dict
-        `model`, `data`, `trials`, `coverage`, and the result of `medq_deg.metrics.summarize`.
+        `model`, `data`, `trials`, `coverage`; `missing`: votes that name no option by severity and reason; `checks`:
+        sentences about what of the run does not fit together; and the result of `medq_deg.metrics.summarize`.
 
     Raises
     ------
@@ -100,6 +127,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         "data": run.settings["data"],
         "trials": run.settings["trials"],
         "coverage": len(run.rows) / run.wanted,
+        "missing": {name: count.as_dict() for name, count in missing_by_severity(run.rows).items()},
+        "checks": run.checks,
         **summarize(run.rows, by=BREAKDOWNS, source=run.source, n_resamples=n_resamples, seed=seed),
     }
     with replace_file(path / METRICS) as file:

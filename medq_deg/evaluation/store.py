@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.shapes import check_record, check_row, check_settings
 from medq_deg.files import read_json, replace_file
 
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
@@ -155,6 +156,7 @@ class RunFolder:
         lacking = [name for name in ("model", "data", "trials") if name not in settings]
         if lacking:
             raise MedqDegError(f"{path}: its settings lack {', '.join(lacking)}")
+        check_settings(path, settings)
         return dict(run)
 
     def read_rows(self) -> list[dict[str, Any]]:
@@ -163,7 +165,11 @@ class RunFolder:
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {ROWS} is missing")
         rows = list(read_lines(path))
-        wanted = self.read_run()["settings"]["data"]["rows"]
+        for number, row in enumerate(rows, 1):
+            check_row(f"{path}, line {number}", row)
+        if len({row["id"] for row in rows}) < len(rows):
+            raise MedqDegError(f"{path}: holds a row twice")
+        wanted = self.read_run()["settings"]["data"].get("rows")
         if len(rows) != wanted:
             raise MedqDegError(
                 f"{path}: holds {len(rows)} of {wanted} rows; start the run again with the command that began it, "
@@ -184,8 +190,7 @@ class RunFolder:
         """Yield what all answer files hold."""
         for path in self._answer_paths():
             for number, record in enumerate(read_lines(path), 1):
-                if not isinstance(record, dict) or not {"id", "votes", "status"} <= set(record):
-                    raise MedqDegError(f"{path}, line {number}: is no answer, it needs id, votes and status")
+                check_record(f"{path}, line {number}", record)
                 yield record
 
     def open_answers(self, part: str = "") -> AnswerWriter:
@@ -198,11 +203,15 @@ class RunFolder:
         kept = _final(records)
         if paths == [self.path / ANSWERS] and len(records) == len(kept):
             return
-        with replace_file(self.path / ANSWERS) as file:
-            file.writelines(_line(kept[row["id"]]) for row in self.read_rows() if row["id"] in kept)
+        self.write_answers(kept[row["id"]] for row in self.read_rows() if row["id"] in kept)
         for path in paths:
             if path.name != ANSWERS:
                 path.unlink()
+
+    def write_answers(self, records: Iterable[Mapping[str, Any]]) -> None:
+        """Write all answers at once, in place of what the file holds."""
+        with replace_file(self.path / ANSWERS) as file:
+            file.writelines(_line(record) for record in records)
 
     def _answer_paths(self) -> list[Path]:
         return sorted([*self.path.glob(ANSWERS), *self.path.glob(f"{PREFIX}-*.jsonl")])

@@ -15,6 +15,8 @@ from typing import Any, Final
 import torch
 from transformers import GenerationConfig
 
+from medq_deg.models.base import Finish
+
 SAMPLING: Final = {
     "do_sample": True,
     "temperature": 1.0,
@@ -176,6 +178,11 @@ def repeat_votes(
 def _ends(settings: GenerationConfig) -> set[int]:
     ends = settings.eos_token_id
     return {ends} if isinstance(ends, int) else set(ends or ())
+
+
+def finish_of(tokens: Sequence[int], settings: GenerationConfig) -> Finish:
+    """Return why a vote ended: an end token within the limit, or the limit."""
+    return "stop" if tokens and tokens[-1] in _ends(settings) else "length"
 
 
 def letter_tokens(tokenizer: Any, letters: Sequence[str]) -> dict[str, list[int]]:

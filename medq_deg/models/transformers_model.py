@@ -21,7 +21,7 @@ from medq_deg.models.base import Queries, Query, Reply
 from medq_deg.models.batching import Prepared, RowsAhead, collate
 from medq_deg.models.pixels import limit_pixels
 from medq_deg.models.processors import load_processor
-from medq_deg.models.sampling import SAMPLING, letter_tokens, repeat_votes, sample_votes, sampling_config
+from medq_deg.models.sampling import SAMPLING, finish_of, letter_tokens, repeat_votes, sample_votes, sampling_config
 
 VOTES: Final = ("sampled", "exact", "repeat")
 """Ways to get votes, see `TransformersModel`."""
@@ -191,7 +191,9 @@ class TransformersModel:
         shares = None if first is None else {letter: float(first[ids].sum()) for letter, ids in letters.items()}
         usage = {"prompt_tokens": row.length, "completion_tokens": sum(map(len, tokens))}
         texts = self._decode(tokens, skip_special_tokens=True)
-        return Reply(row.id, tuple(texts), shares, usage=usage)
+        # The one token of an exact vote says nothing about how the answer would have ended.
+        finish = () if self.votes == "exact" else tuple(finish_of(vote, self.settings) for vote in tokens)
+        return Reply(row.id, tuple(texts), shares, usage=usage, finish=finish)
 
 
 class Preparation:
