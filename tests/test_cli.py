@@ -12,10 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medq_deg import __version__, cli, degrade
+from medq_deg import __version__, cli, degrade, demo
+from medq_deg.evaluation.run import evaluate
 from medq_deg.seeds import derive_seed
 from tests.conftest import picture
 from tests.data.sources_of_demo import write_folder
+from tests.evaluation.test_run import Echo
 
 
 @pytest.fixture
@@ -242,6 +244,18 @@ def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_p
     assert (code, "unknown data" in one_line(errors)) == (2, True)
     code, _, errors = run("build", "--out", tmp_path / "none")
     assert (code, "no source is given" in one_line(errors)) == (2, True)
+
+
+def test_answers_are_read_again_without_asking_the_model(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "run"
+    evaluate(Echo("B or maybe C"), demo.rows()[:6], out, data_name="demo")
+    code, said, _ = run("reparse", out, "--parser", "vlmevalkit")
+    assert (code, f"run in {tmp_path / 'run-vlmevalkit'}" in said) == (0, True)
+    assert run("score", tmp_path / "run-vlmevalkit")[0] == 0
+    code, said, _ = run("score", out)
+    assert "Votes that name no option: L0 0 cut off, 0 refused, 20 unread of 20" in said
+    code, _, errors = run("reparse", out, "--parser", "vlmevalkit")
+    assert (code, "holds a run already" in one_line(errors)) == (2, True)
 
 
 def test_a_missing_or_foreign_run_is_one_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -266,7 +266,7 @@ def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None
     """Return a SHA-256 over every row's columns and the version of the pictures, see `evaluate`."""
     digest = hashlib.sha256((version or code_fingerprint()).encode())
     for row in columns:
-        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode())
+        digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass"))
     return digest.hexdigest()
 
 

@@ -22,7 +22,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 
 import medq_deg
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.run import fingerprint
+from medq_deg.evaluation.checks import check_counts, check_run
 from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
@@ -264,7 +264,8 @@ def safe_name(name: str) -> str:
 def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Return settings, rows and answers of a run, or raise `MedqDegError` that says why it cannot be submitted."""
     folder = RunFolder(run)
-    settings = folder.read_run()["settings"]
+    held = folder.read_run()
+    settings = held["settings"]
     rows = folder.read_rows()
     if not rows:
         raise MedqDegError(f"{run}: the run has no rows")
@@ -280,11 +281,6 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
     if settings["data"]["name"] == "demo" or foreign:
         what = "the demo set" if "demo" in {settings["data"]["name"], *foreign} else f"data from {', '.join(foreign)}"
         raise MedqDegError(f"{run}: is a run on {what}, which is not the benchmark")
-    if fingerprint(rows, settings["data"].get("version")) != settings["data"]["fingerprint"]:
-        raise MedqDegError(
-            f"{run}: {ROWS} is not what the run was made with, or the run was made by a version of medq-deg with other "
-            "degradations; submit with the version that made it"
-        )
     missing = [name for number, name in enumerate(SEVERITY_NAMES) if number not in {row["severity"] for row in rows}]
     if missing:
         raise MedqDegError(f"{run}: has no rows at {', '.join(missing)}; a submission needs all of L0, L1 and L2")
@@ -295,6 +291,9 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
             f"{run}: {open_rows} of {len(rows)} rows have no answer; finish the run with the `medq-deg evaluate` "
             "command that began it"
         )
+    check_counts(run, settings["trials"], answers)
+    if problems := check_run(run, held, rows, answers):
+        raise MedqDegError(f"{run}: does not fit together. {' '.join(problems)}")
     return dict(settings), rows, answers
 
 

@@ -259,7 +259,18 @@ def test_what_is_no_whole_run_on_the_benchmark_is_refused(run: Path, tmp_path: P
     refuse(make_run(tmp_path / "note", rows=mixed, note="untrained demo model"), "untrained demo model")
     refuse(make_run(tmp_path / "parser", rows=mixed, parser="vlmevalkit"), "parsed by 'vlmevalkit'")
     (run / "rows.jsonl").write_text((run / "rows.jsonl").read_text().replace('"answer":"A"', '"answer":"B"'))
-    refuse(run, "rows.jsonl is not what the run was made with")
+    refuse(run, "rows.jsonl was changed since it began")
+
+
+def test_votes_that_are_not_what_the_model_said_are_refused(run: Path) -> None:
+    path = run / "answers.jsonl"
+    said = [json.loads(line) for line in path.read_text().splitlines()]
+    said[3]["votes"] = ["A"] * 5
+    path.write_text("".join(json.dumps(record) + "\n" for record in said))
+    refuse(run, "The votes of 1 of .* rows are not what the parser 'strict' reads in their texts")
+    said[3]["votes"] = ["A"] * 4
+    path.write_text("".join(json.dumps(record) + "\n" for record in said))
+    refuse(run, "has 4 votes, the run has 5 trials")
 
 
 def test_what_looks_like_a_secret_is_not_sent(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,21 @@ def test_sampled_frequencies_match_exact_probabilities(llava: str) -> None:
     assert result.pvalue > 0.001
 
 
+@pytest.mark.parametrize("votes", ["sampled", "repeat"])
+def test_an_answer_that_ends_by_no_end_token_within_the_limit_was_cut_off(votes: str, llava: str) -> None:
+    model = TransformersModel(llava, max_new_tokens=3, votes=votes)
+    replies = list(model.answer(work(), 10))
+    ends = set(model.settings.eos_token_id)
+    finish = {reply.id: list(reply.finish) for reply in replies}
+    for query in work():
+        inputs = {name: torch.as_tensor(part) for name, part in model.inputs(query).items()}
+        tokens = sample_votes(model.model, inputs, model.settings, [query.seed], 10).tokens[0]
+        assert finish[query.id] == ["stop" if ends & {*vote} else "length" for vote in tokens]
+    assert {end for ends_of_row in finish.values() for end in ends_of_row} == {"stop", "length"}
+    # The one token of an exact vote would be cut off always.
+    assert next(iter(TransformersModel(llava, votes="exact").answer(work(1), 10))).finish == ()
+
+
 def test_exact_probabilities_are_those_of_a_forward_pass(llava: str) -> None:
     model = TransformersModel(llava, votes="exact")
     query = work()[0]
