@@ -51,9 +51,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,dev]'
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dev,browser]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,dev,browser]'
 	touch $@

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from medq_deg.degradations import DEGRADATIONS as DEGRADATIONS
     from medq_deg.degradations import degrade as degrade
     from medq_deg.degradations.transform import Degrade as Degrade
+    from medq_deg.medical import read_image as read_image
     from medq_deg.models.parsing import parse_answer as parse_answer
     from medq_deg.taxonomy import applicable as applicable
 
@@ -31,6 +32,7 @@ _HOME = {
     "Degrade": "medq_deg.degradations.transform",
     "applicable": "medq_deg.taxonomy",
     "parse_answer": "medq_deg.models.parsing",
+    "read_image": "medq_deg.medical",
     "make_plan": "medq_deg.data.plan",
     "apply_plan": "medq_deg.data.fly",
     "OnTheFly": "medq_deg.data.fly",
@@ -48,6 +50,7 @@ __all__ = [
     "make_plan",
     "metrics",
     "parse_answer",
+    "read_image",
     "taxonomy",
 ]
 

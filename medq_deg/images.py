@@ -63,13 +63,17 @@ def open_image(source: Path | bytes, frame: int | None = None) -> Image.Image:
         If the file is missing or broken, or is no picture as `medq_deg.images` says; the message names the file. Size,
         depth and frames are checked before the pixels are decoded.
     """
-    with _told(source), _opened(source) as image:
-        return Image.fromarray(pixels(_chosen(image, frame)))
+    with opened(source) as image:
+        if frame is None or frames_of(image) == 1 == frame + 1:
+            return Image.fromarray(pixels(image))
+        seek_frame(image, frame)
+        _check_depth(image)
+        return Image.fromarray(pixels(ImageOps.exif_transpose(image)))  # a copy knows nothing of the other frames
 
 
 def check_picture(data: bytes) -> None:
     """Raise `ImageError` unless the header of encoded bytes says that they are a picture; no pixel is decoded."""
-    with _told(data), _opened(data) as image:
+    with opened(data) as image:
         _check_header(image)
 
 
@@ -132,13 +136,45 @@ def read_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _opened(source: Path | bytes) -> Iterator[Image.Image]:
-    data = source if isinstance(source, bytes) else read_bytes(source)
-    with warnings.catch_warnings():
+def opened(source: Path | bytes) -> Iterator[Image.Image]:
+    """Open a picture whose header was not checked yet; whatever goes wrong until the end is an `ImageError`."""
+    with _told(source), warnings.catch_warnings():
         # Of sizes that are refused here, and of tags that are not used.
         warnings.simplefilter("ignore")
+        data = source if isinstance(source, bytes) else read_bytes(source)
         with Image.open(io.BytesIO(data), formats=FORMATS) as image:
             yield image
+
+
+def seek_frame(image: Image.Image, frame: int) -> None:
+    """Move an opened file to one of its frames, from 0; raise `ImageError` if there is no such frame."""
+    check_size(*image.size)
+    frames = frames_of(image)
+    if not 0 <= frame < frames:
+        raise ImageError(f"frame must be 0 to {frames - 1}, the frames that this picture has, got {frame}")
+    if frames > 1:
+        image.seek(frame)
+        check_size(*image.size)
+
+
+def frames_of(image: Image.Image) -> int:
+    """Return the number of frames of an opened file."""
+    return int(getattr(image, "n_frames", 1))
+
+
+def depth_of(image: Image.Image) -> int:
+    """Return the bits a channel of the file that an image came from, as far as it still tells; else those it has."""
+    if image.mode.startswith(("I", "F")):
+        return 16 if image.mode.startswith("I;16") or image.format in ("PNG", "PPM") else 32
+    if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
+        return 16
+    if image.format == "TIFF":
+        told = getattr(image, "tag_v2", {}).get(258, 8)
+        return max(told) if isinstance(told, tuple) else int(told)
+    if image.format == "PNG":
+        header = _png_header(image)
+        return header[24] if header[12:16] == b"IHDR" and len(header) > 24 else 8
+    return 8
 
 
 @contextmanager
@@ -166,59 +202,28 @@ def _reason(error: Exception) -> str:
     return f"the picture is broken ({told or type(error).__name__})"
 
 
-def _chosen(image: Image.Image, frame: int | None) -> Image.Image:
-    if frame is None:
-        return image
-    check_size(*image.size)
-    frames = _frames(image)
-    if not 0 <= frame < frames:
-        raise ImageError(f"frame must be 0 to {frames - 1}, the frames that this picture has, got {frame}")
-    if frames == 1:
-        return image
-    image.seek(frame)
-    _check_depth(image)
-    return ImageOps.exif_transpose(image)  # a copy, which does not know of the other frames
-
-
 def _check_header(image: Image.Image) -> None:
     if image.format is not None and image.format not in _KNOWN:
         raise ImageError(f"a picture of format {image.format} cannot be used; formats are {_NAMES}")
     check_size(*image.size)
     with _told():
-        frames = _frames(image)
+        frames = frames_of(image)
         if frames > 1:
             raise ImageError(f"a picture must have one frame, this one has {frames}: choose one and save it alone")
         _check_depth(image)
-
-
-def _frames(image: Image.Image) -> int:
-    return int(getattr(image, "n_frames", 1))
 
 
 def _check_depth(image: Image.Image) -> None:
     """Refuse more than 8 bits a channel, also where Pillow cut them when it loaded the file."""
     if image.mode.startswith(("I", "F")):
         raise ImageError(_DEEP.format(f"got mode {image.mode!r}"))
-    bits = _bits(image)
+    bits = depth_of(image)
     if bits > 8:
         raise ImageError(_DEEP.format(f"this file has {bits}"))
     if image.format in _UNTOLD and image.mode not in ("1", "L"):
         raise ImageError(
             f"a picture in colour cannot be a {image.format} file, whose depth is lost on reading: save it as PNG"
         )
-
-
-def _bits(image: Image.Image) -> int:
-    """Bits a channel of the file that an image came from, as far as it still tells; else 8."""
-    if any(";16" in str(tile) for tile in getattr(image, "tile", ())):
-        return 16
-    if image.format == "TIFF":
-        told = getattr(image, "tag_v2", {}).get(258, 8)
-        return max(told) if isinstance(told, tuple) else int(told)
-    if image.format == "PNG":
-        header = _png_header(image)
-        return header[24] if header[12:16] == b"IHDR" and len(header) > 24 else 8
-    return 8
 
 
 def _png_header(image: Image.Image) -> bytes:
