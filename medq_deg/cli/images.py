@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from medq_deg.cli.console import bar, console, errors
+from medq_deg.cli.console import bar, console, errors, say
 from medq_deg.cli.options import Seed
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
@@ -16,45 +16,69 @@ from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_sev
 images = typer.Typer()
 
 
-@images.command(
-    epilog="Example: medq-deg degrade scans/ degraded/ --type sparse_view --severity 2 --modality CT --seed 7"
-)
+Window: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        metavar="W",
+        help="auto, lung, brain, bone, soft, or LEVEL,WIDTH. The presets are for Hounsfield units; without it DICOM "
+        "and NIfTI are shown as with auto, and other pictures of 16 bits are left out.",
+    ),
+]
+Frame: TypeAlias = Annotated[
+    int | None, typer.Option(metavar="N", help="Frame of a cine, slice of a volume, from 0; the middle one without it.")
+]
+
+
+@images.command(epilog="Example: medq-deg degrade scans/ degraded/ --type low_dose --severity 2 --window lung --seed 7")
 def degrade(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture or scan, or a folder of them.")],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="A file for a picture, a folder for a folder.")],
     kind: Annotated[str, typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them.")],
     severity: Annotated[str, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")],
     seed: Seed = 0,
-    modality: Annotated[str | None, typer.Option(help="Modality of the pictures, such as CT.")] = None,
+    modality: Annotated[str | None, typer.Option(help="Modality, such as CT; else what a DICOM file says.")] = None,
+    window: Window = None,
+    frame: Frame = None,
+    burned_in: Annotated[
+        bool, typer.Option("--keep-burned-in", help="Write pictures that say that text is burned into them.")
+    ] = False,
     keep_marking: Annotated[bool, typer.Option("--keep-marking", help="Keep coloured markings sharp.")] = False,
     rounding: Annotated[str, typer.Option(help="nearest, or truncate as the paper's authors did.")] = "nearest",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Degrade a picture, or every picture of a folder.
+    """Degrade a picture or a scan (DICOM, NIfTI), or every one of a folder.
 
-    A folder's pictures are written as PNG under the same names; one that cannot be read is reported and left out, and
-    the exit code is then 1.
+    A folder's pictures are written as PNG under the same names, without anything of their headers; one that cannot be
+    used is reported and left out, and the exit code is then 1. On CT in Hounsfield units the physics runs before the
+    window.
     """
-    from medq_deg.degradations.folder import degrade_file, degrade_folder
+    from medq_deg.degradations.folder import degrade_file, degrade_folder, output_of
+    from medq_deg.degradations.scans import Reading
+    from medq_deg.medical.windows import parse_window
 
     name, level = resolve_degradation(kind), resolve_severity(severity)
+    parse_window(window)
+    reading = Reading(window, frame, burned_in)
     options: dict[str, Any] = {
         "modality": resolve_modality(modality) if modality is not None else None,
         "rounding": rounding,
         "keep_marking": keep_marking,
     }
     if not source.is_dir():
-        output = target / f"{source.stem}.png" if target.is_dir() else target
+        output = target / output_of(source) if target.is_dir() else target
         if os.path.lexists(output) and not overwrite:
             raise MedqDegError(f"{output} exists: use --overwrite to replace it")
-        degrade_file(source, output, name, level, seed, **options)
+        for note in degrade_file(source, output, name, level, seed, reading=reading, **options):
+            say(note)
         return
     if target.exists() and not target.is_dir():
         raise MedqDegError(f"{target} is a file, but {source} is a folder: a folder is needed for the output")
     with bar("degrading") as progress:
-        report = degrade_folder(source, target, name, level, seed, overwrite=overwrite, progress=progress, **options)
-    for _, reason in report.skipped:
-        errors.print(f"skipped {reason}", markup=False, highlight=False, style="yellow")
+        report = degrade_folder(
+            source, target, name, level, seed, reading=reading, overwrite=overwrite, progress=progress, **options
+        )
+    for line in report.lines(source):
+        errors.print(line, markup=False, highlight=False, style="yellow")
     console.print(
         f"{len(report.written)} pictures written to {target}, {len(report.skipped)} skipped",
         highlight=False,
@@ -82,23 +106,27 @@ def list_names(
 def gallery(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for gallery.html and gallery.png.")],
     image: Annotated[
-        Path | None, typer.Option(help="Your picture; without it, one of the demo's per modality.")
+        Path | None, typer.Option(help="Your picture or scan; without it, one of the demo's per modality.")
     ] = None,
     modality: Annotated[str | None, typer.Option(help="Modality of your picture, such as CT.")] = None,
+    window: Window = None,
+    frame: Frame = None,
     once: Annotated[bool, typer.Option("--once", help="Show each type once, not for every modality.")] = False,
     seed: Seed = 0,
 ) -> None:
     """Show original, L1 and L2 of every degradation that suits a picture, on one page."""
     from medq_deg import demo as demo_set
-    from medq_deg.degradations.gallery import Picture, make_panels, write_gallery
-    from medq_deg.images import open_image
+    from medq_deg.degradations.gallery import Picture, make_panels, picture_of_file, write_gallery
+    from medq_deg.degradations.scans import Reading
+    from medq_deg.medical import MedicalImage
 
-    if (image is None) != (modality is None):
-        raise MedqDegError("--image and --modality go together")
-    if image is not None and modality is not None:
-        pictures = [Picture(image.stem, resolve_modality(modality), open_image(image))]
+    if image is not None:
+        of = resolve_modality(modality) if modality is not None else None
+        pictures = [picture_of_file(image, of, Reading(window, frame))]
+    elif modality is not None or window is not None or frame is not None:
+        raise MedqDegError("--image and --modality go together, and --window and --frame with them")
     else:
-        pictures = [Picture(name, of, picture) for name, of, picture in demo_set.showcase()]
+        pictures = [Picture(name, of, MedicalImage(picture, "PNG")) for name, of, picture in demo_set.showcase()]
     with bar("degrading") as progress:
         panels = make_panels(pictures, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):

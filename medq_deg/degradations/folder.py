@@ -1,20 +1,22 @@
-"""Degrading a picture file, or every picture of a folder."""
+"""Degrading a file, or every picture and scan of a folder."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from PIL import Image
 
-from medq_deg.degradations.apply import degrade
+from medq_deg.degradations.scans import Reading, degrade_scan, notes_on, read_scan
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import replace_file
-from medq_deg.images import open_image
+from medq_deg.medical import looks_medical, name_tells
 from medq_deg.seeds import check_seed, derive_seed
 
 FORMATS: dict[str, dict[str, Any]] = {
@@ -29,16 +31,67 @@ FORMATS: dict[str, dict[str, Any]] = {
 """Formats of a single picture's output by its suffix, and how each is written."""
 
 
+_SCAN_SUFFIXES: Final = (".dcm", ".dicom", ".dic", ".ima", ".nii", ".nii.gz")
+
+_NO_PICTURES: Final = re.compile(
+    r"\.(bat|cfg|csv|css|docx?|html?|ini|ipynb|js|jsonl?|log|md|parquet|ps1|py|rst|rtf|sh|toml|tsv|txt|xlsx?|xml|ya?ml)$",
+    re.IGNORECASE,
+)
+"""Suffixes of files that lie beside pictures and do not look like any: they are counted, not held against a folder."""
+
+_NAMED: Final = 20
+"""Files that are named for one reason; of more, only the number is told."""
+
+
 @dataclass
 class FolderReport:
-    """What became of a folder: files written, and files left out with the reason."""
+    """What became of a folder.
+
+    Attributes
+    ----------
+    written : list of Path
+        Files that were written.
+    skipped : list of (Path, str)
+        Files that were left out, and why.
+    others : list of Path
+        Files that do not look like pictures.
+    notes : Counter
+        What a user should know of how pictures were made, and of how many it is true.
+    """
 
     written: list[Path] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+    others: list[Path] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
+
+    def lines(self, source: Path) -> list[str]:
+        """Return the report as lines, with one line for each reason; paths are those from `source`."""
+        reasons: dict[str, list[str]] = {}
+        for path, reason in self.skipped:
+            reasons.setdefault(reason, []).append(str(path.relative_to(source)))
+        lines = [f"skipped {_listed(names)}: {reason}" for reason, names in reasons.items()]
+        if self.others:
+            lines.append(f"not pictures: {_listed([str(path.relative_to(source)) for path in self.others])}")
+        lines += [f"{count} x {note}" for note, count in sorted(self.notes.items())]
+        return lines
 
 
-def degrade_file(source: Path, target: Path, name: str, severity: int, seed: int, **options: Any) -> None:
-    """Degrade one picture file.
+def _listed(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} files: {', '.join(names[:_NAMED])}{more}" if len(names) > 1 else names[0]
+
+
+def degrade_file(
+    source: Path,
+    target: Path,
+    name: str,
+    severity: int,
+    seed: int,
+    *,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    **options: Any,
+) -> list[str]:
+    """Degrade one picture or scan.
 
     Parameters
     ----------
@@ -48,13 +101,20 @@ def degrade_file(source: Path, target: Path, name: str, severity: int, seed: int
         As in `medq_deg.degrade`.
     seed : int
         Mixed with the source's file name, so that every picture of a study gets draws of its own.
+    reading : Reading
+        Window and frame.
+
+    Returns
+    -------
+    list of str
+        What a user should know of how the picture was read.
 
     Raises
     ------
     MedqDegError
         If the picture or an argument cannot be used, or no format goes by the suffix.
     """
-    _degrade(source, target, name, severity, derive_seed(check_seed(seed), source.name), options)
+    return _degrade(source, target, name, severity, derive_seed(check_seed(seed), source.name), reading, options)
 
 
 def degrade_folder(
@@ -64,13 +124,15 @@ def degrade_folder(
     severity: int,
     seed: int,
     *,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
     overwrite: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> FolderReport:
-    """Degrade every picture under a folder, as PNG under the same relative names.
+    """Degrade every picture and scan under a folder, as PNG under the same relative names.
 
-    A picture that cannot be read is reported and left out; the rest is written.
+    One that cannot be used is reported and left out; the rest is written. A DICOM file whose name or folders hold what
+    its header says of the patient or the study goes to ``image-00001.png``, with its number in the folder.
 
     Parameters
     ----------
@@ -80,6 +142,8 @@ def degrade_folder(
         As in `medq_deg.degrade`.
     seed : int
         Mixed with each file's relative path.
+    reading : Reading
+        Window and frame.
     overwrite : bool
         Replace files that exist; without it nothing is written if any exists.
     progress : callable
@@ -93,9 +157,10 @@ def degrade_folder(
     if target.resolve().is_relative_to(source.resolve()):
         raise MedqDegError(f"the output {target} must not lie inside the input {source}")
     check_seed(seed)
-    pairs = _pairs(source, target)
+    report = FolderReport()
+    pairs = _pairs(source, target, report.others)
     if not pairs:
-        raise MedqDegError(f"{source}: the folder holds no picture in a format that Pillow reads")
+        raise MedqDegError(f"{source}: the folder holds no picture and no scan")
     folders = [path for _, path in pairs if path.is_dir()]
     if folders:
         raise MedqDegError(f"{folders[0]} is a folder, a picture would be written there")
@@ -104,47 +169,70 @@ def degrade_folder(
         raise MedqDegError(
             f"{existing[0]} exists, and {len(existing) - 1} more of {len(pairs)}: use --overwrite to replace them"
         )
-    report = FolderReport()
     for done, (path, output) in enumerate(pairs):
         progress(done, len(pairs))
+        own = derive_seed(seed, path.relative_to(source).as_posix())
         try:
-            _degrade(path, output, name, severity, derive_seed(seed, path.relative_to(source).as_posix()), options)
+            report.notes.update(_degrade(path, output, name, severity, own, reading, options))
             report.written.append(output)
         except ImageError as error:
-            report.skipped.append((path, str(error)))
+            report.skipped.append((path, str(error).removeprefix(f"{path}: ")))
     progress(len(pairs), len(pairs))
     return report
 
 
-def _degrade(source: Path, target: Path, name: str, severity: int, seed: int, options: dict[str, Any]) -> None:
+def output_of(path: Path) -> Path:
+    """Return the name under which a file's picture is written: its own as PNG, or "image.png" where that would tell."""
+    name = _stem(path.name)
+    return Path("image.png" if name_tells(path, name) else f"{name}.png")
+
+
+def _degrade(
+    source: Path, target: Path, name: str, severity: int, seed: int, reading: Reading, options: dict[str, Any]
+) -> list[str]:
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
         raise MedqDegError(f"{target}: no picture is written with the suffix {suffix!r}; use {', '.join(FORMATS)}")
-    image = open_image(source)
+    scan = read_scan(source, reading)
     try:
-        result = degrade(image, name, severity, seed, **options)
+        result = degrade_scan(scan, name, severity, seed, **options)
     except ImageError as error:
         raise ImageError(f"{source}: {error}") from None
     with replace_file(target) as file:
         result.save(file, format=Image.registered_extensions()[suffix], **FORMATS[suffix])
+    return notes_on(scan, name, options.get("modality"))
 
 
-def _pairs(source: Path, target: Path) -> list[tuple[Path, Path]]:
+def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, Path]]:
     """Return pictures and where each goes; "a.jpg" beside "a.png" goes to "a.jpg.png"."""
-    known = Image.registered_extensions()
-    paths = sorted(path for path in source.rglob("*") if path.suffix.lower() in known and path.is_file())
-    plain = [path.relative_to(source).with_suffix(".png") for path in paths]
+    paths: list[Path] = []
+    for path in sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith(".")):
+        beside = _NO_PICTURES.search(path.name) and not looks_medical(path)
+        (others if beside else paths).append(path)
+    plain = [path.relative_to(source).with_name(f"{_stem(path.name)}.png") for path in paths]
     wanted = Counter(_folded(path) for path in plain)
     pairs = []
-    for path, output in zip(paths, plain, strict=True):
+    for number, (path, output) in enumerate(zip(paths, plain, strict=True), 1):
         alone = wanted[_folded(output)] == 1 or path.suffix == ".png"
-        pairs.append((path, target / (output if alone else path.relative_to(source).with_name(path.name + ".png"))))
+        own = output if alone else path.relative_to(source).with_name(path.name + ".png")
+        pairs.append((path, target / (f"image-{number:05d}.png" if name_tells(path, str(own)) else own)))
     taken: dict[str, Path] = {}
     for path, output in pairs:
         other = taken.setdefault(_folded(output), path)
         if other != path:
             raise MedqDegError(f"{other} and {path} would both be written to {output}; rename one")
     return pairs
+
+
+def _stem(name: str) -> str:
+    """Return a name without the suffix of a picture or a scan; "1.2.840.7" has none."""
+    return _suffixes().sub("", name)
+
+
+@cache
+def _suffixes() -> re.Pattern[str]:
+    known = (*reversed(_SCAN_SUFFIXES), *Image.registered_extensions())
+    return re.compile(f"(?<=.)({'|'.join(map(re.escape, known))})$", re.IGNORECASE)
 
 
 def _folded(path: Path) -> str:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from medq_deg.degradations.apply import degrade
+from medq_deg.degradations.folder import output_of
 from medq_deg.degradations.registry import DEGRADATIONS, describe
+from medq_deg.degradations.scans import Reading, degrade_scan, read_scan
+from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
+from medq_deg.medical import MedicalImage
 from medq_deg.seeds import derive_seed
 from medq_deg.taxonomy import APPLICABLE
 
@@ -26,11 +29,11 @@ _PAGE_TILE = 360
 
 @dataclass(frozen=True)
 class Picture:
-    """A clean picture, its name and its modality."""
+    """A clean picture or scan, its name and its modality."""
 
     name: str
     modality: str
-    image: Image.Image
+    scan: MedicalImage
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,21 @@ class Panel:
     picture: Picture
     degradation: str
     levels: tuple[Image.Image, Image.Image, Image.Image]
+
+
+def picture_of_file(path: Path, modality: str | None, reading: Reading) -> Picture:
+    """Read a picture or a scan to show; its modality is what is given, else what a DICOM file says.
+
+    Raises
+    ------
+    MedqDegError
+        If the picture cannot be used, or neither tells the modality.
+    """
+    scan = read_scan(path, reading)
+    told = modality or scan.modality
+    if told is None:
+        raise MedqDegError(f"--image and --modality go together: {path} does not say its modality")
+    return Picture(output_of(path).stem, told, scan)
 
 
 def make_panels(
@@ -61,8 +79,8 @@ def make_panels(
     for done, (picture, name) in enumerate(pairs):
         progress(done, len(pairs))
         own = derive_seed(seed, picture.name, name)
-        first, second = (degrade(picture.image, name, s, own, modality=picture.modality) for s in (1, 2))
-        panels.append(Panel(picture, name, (picture.image, first, second)))
+        first, second = (degrade_scan(picture.scan, name, s, own, modality=picture.modality) for s in (1, 2))
+        panels.append(Panel(picture, name, (picture.scan.image, first, second)))
     progress(len(pairs), len(pairs))
     return panels
 

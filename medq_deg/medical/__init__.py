@@ -5,7 +5,7 @@ what they say when they refuse. Needs ``pip install 'medq-deg[dicom]'`` for DICO
 """
 
 from medq_deg.medical.picture import MedicalImage
-from medq_deg.medical.read import looks_medical, read_image
+from medq_deg.medical.read import looks_medical, name_tells, read_chosen, read_image
 from medq_deg.medical.windows import PRESETS
 
-__all__ = ["PRESETS", "MedicalImage", "looks_medical", "read_image"]
+__all__ = ["PRESETS", "MedicalImage", "looks_medical", "name_tells", "read_chosen", "read_image"]

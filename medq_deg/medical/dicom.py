@@ -67,7 +67,6 @@ def _read(path: Path, window: Window, frame: int | None) -> MedicalImage:
         "frame": index,
         "frames": frames,
         "burned_in": is_yes(data.get("BurnedInAnnotation")),
-        "name_tells": _name_tells(data, path),
     }
     if frames > 1:
         notes.append(f"frame {index} of {frames}")
@@ -179,15 +178,28 @@ def _kind(code: str) -> str:
     return f"{code} ({OUTSIDE[code]})" if code in OUTSIDE else "not told" if not code else "unknown"
 
 
-def _name_tells(data: Any, path: Path) -> bool:
-    """Whether the path holds something that the header says of the patient or the study."""
-    plain = _letters(str(path))
-    for name in _IDENTIFIERS:
-        value = str(data.get(name) or "")
-        for part in [value, *(re.split(r"[\\^\s=]+", value) if "Name" in name else [])]:
-            if len(_letters(part)) >= _SHORTEST_TELLING and _letters(part) in plain:
-                return True
-    return False
+def name_tells(path: Path, name: str) -> bool:
+    """Whether a name holds something that a DICOM file's header says of the patient or the study.
+
+    Parameters
+    ----------
+    path : Path
+        The file; anything but DICOM tells nothing.
+    name : str
+        What a result would be called, such as the file's own name with its folders.
+    """
+    import pydicom
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            data = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=[*_IDENTIFIERS])
+            values = [str(data.get(keyword) or "") for keyword in _IDENTIFIERS]
+        except Exception:  # noqa: BLE001 - a header that cannot be read cannot be held against the name
+            return False
+    parts = {part for value in values for part in (value, *re.split(r"[\\^\s=,']+", value))}
+    plain = _letters(name)
+    return any(len(_letters(part)) >= _SHORTEST_TELLING and _letters(part) in plain for part in parts)
 
 
 def _letters(text: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from medq_deg.medical.picture import plausible_spacing
+
 _OF_FRAME: Final = (
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "WindowCenter", "WindowWidth"),
     *("VOILUTFunction", "VOILUTSequence", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"),
@@ -51,8 +53,9 @@ def spacing_of(item: Any) -> tuple[float, float] | None:
             row, column = (float(value) for value in item.get(name))
         except (TypeError, ValueError):
             continue
-        if row > 0 and column > 0 and math.isfinite(row + column):
-            return row, column
+        spacing = plausible_spacing(row, column)
+        if spacing is not None:
+            return spacing
     return None
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from medq_deg.errors import ImageError
 from medq_deg.images import LARGEST_SIDE
-from medq_deg.medical.picture import MedicalImage
+from medq_deg.medical.picture import MedicalImage, plausible_spacing
 from medq_deg.medical.scalars import show_scalars
 from medq_deg.medical.windows import Window
 
@@ -75,7 +75,7 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
         notes.append(f"the middle one of {volumes} volumes")
     known: dict[str, Any] = {
         "format": "NIfTI",
-        "spacing_mm": (spacings[up], spacings[across]),
+        "spacing_mm": plausible_spacing(spacings[up], spacings[across]),
         "bits": 8 * (1 if kind.fields is not None else kind.itemsize),
         "frame": index,
         "frames": slices,

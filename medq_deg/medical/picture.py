@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,13 @@ from PIL import Image
 
 from medq_deg.medical.windows import Display, Interval
 
-HU = "HU"
+HU: Final = "HU"
+_SPACING_MOST: Final = 100.0
+
+
+def plausible_spacing(row: float, column: float) -> Interval | None:
+    """Return a pixel spacing in mm if both numbers are above 0 and at most 100, else None."""
+    return (row, column) if 0 < row <= _SPACING_MOST and 0 < column <= _SPACING_MOST else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,8 +52,6 @@ class MedicalImage:
         Which frame or slice this is, from 0, and how many the file has.
     burned_in : bool, optional
         Whether the file says that text is burned into the pixels; None where it does not say.
-    name_tells : bool
-        Whether the file's name or one of its folders holds a name, number or UID that is in its header.
     notes : tuple of str
         What a user should know about how the picture was made.
     """
@@ -67,7 +71,6 @@ class MedicalImage:
     frame: int = 0
     frames: int = 1
     burned_in: bool | None = None
-    name_tells: bool = False
     notes: tuple[str, ...] = ()
 
     def show(self, values: NDArray[Any]) -> Image.Image:

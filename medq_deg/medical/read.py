@@ -17,6 +17,7 @@ from medq_deg.medical.windows import AUTO, Window, parse_window
 _HEAD: Final = 352
 _DICOM_NAME: Final = re.compile(r"\.(dcm|dicom|dic|ima)$", re.IGNORECASE)
 _NIFTI_NAME: Final = re.compile(r"\.nii(\.gz)?$", re.IGNORECASE)
+_MEDICAL: Final = ("DICOM", "NIfTI")
 _EXTRA: Final = "pip install 'medq-deg[dicom]'"
 
 
@@ -82,11 +83,36 @@ def read_image(
         raise ImageError(reason if reason.startswith(f"{path}: ") else f"{path}: {reason}") from None
 
 
+def read_chosen(path: Path, window: str | Sequence[float] | None = None, frame: int | None = None) -> MedicalImage:
+    """Read a picture as `read_image` does, for work in which nobody looks at each picture.
+
+    An ordinary picture of more than 8 bits says nothing of what is black and white, and which values are is a clinical
+    choice: without a `window` it is refused here, as `medq_deg.degrade` refuses it.
+    """
+    picture = read_image(path, window, frame)
+    if window is None and picture.bits > 8 and picture.format not in _MEDICAL:
+        raise ImageError(
+            f"{path}: a picture must have 8 bits a channel, this file has {picture.bits}: choose a window (auto, or "
+            "LEVEL,WIDTH in the file's values)"
+        )
+    return picture
+
+
 def looks_medical(path: Path) -> bool:
     """Whether a file is DICOM or NIfTI by its first bytes or by its name."""
     try:
-        return _kind(path) != "picture"
+        return _kind(path) in _MEDICAL
     except ImageError:
+        return False
+
+
+def name_tells(path: Path, name: str) -> bool:
+    """Whether a name holds something that the header of a DICOM file says of the patient or the study."""
+    try:
+        from medq_deg.medical import dicom
+
+        return _kind(path) == "DICOM" and dicom.name_tells(path, name)
+    except ImportError:
         return False
 
 

@@ -22,7 +22,7 @@ from medq_deg.data.sources.fields import (
 )
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import only_one, picture_from_file
+from medq_deg.data.sources.pictures import only_one, picture_from_file, scan_from_file
 from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
@@ -34,9 +34,10 @@ def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
     """Read a folder of pictures and its one table of questions.
 
     Columns, in any case: `question`; `options` as a list (in a CSV a JSON list), or `A`, `B`, ... or `option_A`, ...;
-    `answer` as a letter or as the text of an option; `image` as a path from the folder; `modality`, without which the
-    question's words decide; and, if you like, `id` and `skills`. The key is the id, or else a hash of picture path,
-    question, options and answer: it survives a change of the order.
+    `answer` as a letter or as the text of an option; `image` as a path from the folder; `modality`, without which a
+    DICOM file's own and then the question's words decide; and, if you like, `id`, `skills`, and `window` and `frame` as
+    in `medq_deg.read_image`, for DICOM, NIfTI and pictures of 16 bits. The key is the id, or else a hash of picture
+    path, question, options and answer: it survives a change of the order.
 
     Raises
     ------
@@ -65,12 +66,17 @@ def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[
         answer = answer_by_either(row.cells.get("answer"), options)
         image = text_of(only_one(row.cells.get("image")))
         given = row.cells.get("id", row.cells.get("index"))
-        key = index_of(given) if text_of(given) else content_hash(image, question, *texts(options), answer)
+        chosen = [text_of(row.cells.get(name)) for name in ("window", "frame")]
+        content = [image, question, *texts(options), answer, *filter(None, chosen)]
+        key = index_of(given) if text_of(given) else content_hash(*content)
         if key in seen:
             raise BadRow(Reason.DUPLICATE_INDEX, key)
         seen.add(key)
+        scan = scan_from_file(folder, image, *chosen)
         modality, picture = modality_and_picture(
-            [row.cells.get("modality")], question, lambda: picture_from_file(folder, image)
+            [row.cells.get("modality") or (scan and scan.modality)],
+            question,
+            lambda: scan.picture if scan else picture_from_file(folder, image),
         )
         return SourceRecord(
             source="folder",

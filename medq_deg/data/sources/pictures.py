@@ -7,14 +7,17 @@ import binascii
 import errno
 import re
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from medq_deg.data.encoding import encode_png
 from medq_deg.data.sources.base import BadRow, Reason, Row
 from medq_deg.data.sources.fields import index_of, parsed_list, text_of
 from medq_deg.data.sources.tables import Table
-from medq_deg.errors import ImageError
+from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import LARGEST_FILE, check_picture
+from medq_deg.medical import looks_medical, read_chosen
 
 _LONGEST_INDEX: Final = 64
 """An `image` cell of up to this many characters is the index of another row: the rule of the peers' harness."""
@@ -53,6 +56,61 @@ def picture_from_file(root: Path, relative: Any) -> bytes:
         If the path is absolute, has "..", leaves the folder through a link, runs in a circle, or names no regular
         file of up to 64 MiB that is a picture.
     """
+    path = path_inside(root, relative)
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise BadRow(Reason.PICTURE_TOO_LARGE, text_of(relative))
+        return checked_picture(path.read_bytes())
+    except OSError:
+        raise BadRow(Reason.PICTURE_UNREADABLE, text_of(relative)) from None
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A picture that had to be windowed or chosen from several, as PNG, and the modality that its file tells."""
+
+    picture: bytes
+    modality: str | None
+
+
+def scan_from_file(root: Path, relative: Any, window: Any = None, frame: Any = None) -> Scan | None:
+    """Return the picture in a DICOM or NIfTI file under a folder, or in any file for which window or frame is given.
+
+    Parameters
+    ----------
+    root : Path
+    relative : str
+        Path of the file from `root`.
+    window, frame : object
+        Cells of a table, as in `medq_deg.read_image`; empty for none.
+
+    Returns
+    -------
+    Scan or None
+        None for an ordinary picture, which `picture_from_file` reads.
+
+    Raises
+    ------
+    BadRow
+        As `picture_from_file`; for a window or a frame that is none; for text that is burned into the pixels.
+    """
+    path = path_inside(root, relative)
+    shown, number = text_of(window) or None, text_of(frame)
+    if not (shown or number or looks_medical(path)):
+        return None
+    try:
+        if number and not number.isdecimal():
+            raise ImageError(f"a frame must be a whole number from 0, got {number!r}")
+        scan = read_chosen(path, shown, int(number) if number else None)
+    except MedqDegError as error:
+        raise BadRow(Reason.NOT_A_PICTURE, str(error).removeprefix(f"{path}: ")) from None
+    if scan.burned_in:
+        raise BadRow(Reason.NOT_A_PICTURE, "text is burned into the pixels, says the file")
+    return Scan(encode_png(scan.image), scan.modality)
+
+
+def path_inside(root: Path, relative: Any) -> Path:
+    """Return the path of a regular file under a folder, or raise `BadRow`."""
     name = text_of(relative)
     if not name:
         raise BadRow(Reason.NO_PICTURE)
@@ -62,12 +120,9 @@ def picture_from_file(root: Path, relative: Any) -> bytes:
         path = (root / name).resolve(strict=True)
         if not path.is_relative_to(root.resolve(strict=True)):
             raise BadRow(Reason.PATH_OUTSIDE, name)
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
+        if not stat.S_ISREG(path.stat().st_mode):
             raise BadRow(Reason.PICTURE_UNREADABLE, f"{name} is not a file")
-        if status.st_size > LARGEST_FILE:
-            raise BadRow(Reason.PICTURE_TOO_LARGE, name)
-        return checked_picture(path.read_bytes())
+        return path
     except (FileNotFoundError, NotADirectoryError):
         raise BadRow(Reason.PICTURE_MISSING, name) from None
     except RuntimeError:
