@@ -112,7 +112,7 @@ def evaluate(
         Votes per row, 2 or more.
     seed : int
         Seed of the votes; each row's own is derived from it and the row's id.
-    parser : {"strict", "vlmevalkit"}
+    parser : {"strict", "vlmevalkit", "medqdeg-vlmevalkit"}
         See `medq_deg.parse_answer`.
     shard : Shard, optional
         Ask only this part of the rows. Shards write to files of their own, in one folder or in several.

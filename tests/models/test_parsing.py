@@ -155,8 +155,8 @@ def test_the_pronoun_i_is_not_the_ninth_option(text: str, letter: str | None) ->
         ("C. difficile", ["E. coli", "C. difficile", "C. albicans"], "B"),
         ("A. Adenocarcinoma of the colon", ["adenoma", "adenocarcinoma"], None),
         ("A. Adenocarcinoma", ["adenoma", "adenocarcinoma"], None),
-        ("The answer is A", ["B", "A", "C"], None),
-        ("A", ["B", "A", "C"], None),
+        ("The answer is A", ["B", "A", "C"], "A"),
+        ("A", ["B", "A", "C"], "A"),
         ("B. A", ["B", "A", "C"], "B"),
         ("The answer is type dissection", ["type A dissection", "type B dissection"], None),
         ("type B dissection", ["type A dissection", "type B dissection"], "B"),
@@ -284,7 +284,7 @@ def test_the_peers_rules_are_followed_for_comparison(text: str, letter: str | No
 
 
 def test_an_unknown_parser_is_refused_by_name() -> None:
-    with pytest.raises(MedqDegError, match="unknown parser 'lax'; allowed: strict, vlmevalkit"):
+    with pytest.raises(MedqDegError, match="unknown parser 'lax'; allowed: strict, vlmevalkit, medqdeg-vlmevalkit"):
         parse_answer("A", OPTIONS, parser="lax")
 
 

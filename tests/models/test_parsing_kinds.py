@@ -1,0 +1,341 @@
+"""The kinds of replies that are read, and the kinds that are not, as properties over generated texts."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from medq_deg import parse_answer
+from medq_deg.data.schema import LETTERS
+
+OPTIONS = ["Pneumonia", "Pleural effusion", "Atelectasis", "Pneumothorax"]
+LETTER = st.sampled_from("ABCD")
+
+FINAL = [
+    "Answer: {L}",
+    "**Answer:** {L}",
+    "**Answer: ({L})**",
+    "Answer: {L}. {T}",
+    "Answer: {T}",
+    "Final answer: {L}",
+    "### Final Answer\n{L}. {T}",
+    "The answer is {L}.",
+    "The correct answer is {L}.",
+    "The correct answer is **{L}. {T}**.",
+    "The correct answer is {T}.",
+    "Therefore, the correct option is: {L}. {T}",
+    "Thus, the most likely answer is ({L}) {T}.",
+    "So, option {L} is the correct answer.",
+    "Based on the image, {L} is the correct answer.",
+    "I'd go with {L}.",
+    "I would choose option {L}.",
+    "\\boxed{{{L}}}",
+    "The final answer is $\\boxed{{\\text{{{L}}}}}$.",
+    "<answer>{L}</answer>",
+    "<answer>{L}. {T}</answer>",
+    '{{"answer": "{L}"}}',
+    "答案：{L}",
+    "因此，正确答案是{L}。",
+    "La réponse correcte est {L}.",
+    "The answer is not {O} but {L}.",
+]
+CUT_OFF = ["<answer>{L}", "\\boxed{{{L}", "<answer>{L}. {T}", "<|begin_of_box|>{L}"]
+UNTAGGED = ["Answer: {L}", "The correct answer is {L}.", "\\boxed{{{L}}}", "<answer>{L}</answer>", "Final answer: {L}"]
+
+BEFORE = [
+    "To determine the answer, consider each option:",
+    "Let's look at the picture step by step.",
+    "{O}. {P}: this would look different.",
+    "- **{O}**: {P} is a common finding in such patients.",
+    "Option {O} is incorrect because the signs are missing.",
+    "We can rule out {O}, as there is no such sign.",
+    "{P} seems plausible at first.",
+    "{P} might be considered here, and {P2} too.",
+    "The first option is ({O}) {P}.",
+    "It could be {O} or {O2}.",
+    "If the vessels were thin, the answer would be {O}.",
+    "I am not sure about {P}.",
+    "I first thought of {P}, then of {P2}.",
+    "### Analysis\nThe angle, the lung and the heart are seen.",
+    "The options are {P}, {P2} and more.",
+    "The user may think that the answer is {O}.",
+    "\\[ x = \\frac{{1}}{{2}} \\]",
+    "I can't see the whole picture, but the lower part is clear.",
+]
+AFTER = [
+    "Here's why the other options are incorrect:",
+    "* {O}. {P}: would show other signs.",
+    "- {O}: {P} is a disease of its own.",
+    "Option {O} is incorrect because the signs are missing.",
+    "{P} is ruled out by the sharp margin.",
+    "The angle is blunted and the lung is clear.",
+    "This is not {P}, as the vessels are normal in size.",
+    "{O} is wrong.",
+    "Explanation: the margin is sharp.",
+    "Neither {P} nor {P2} would explain the sign.",
+    "The sign cannot be explained by {P}.",
+]
+UNREAD = [
+    "It could be {L} or {O}.",
+    "Either {L} or {O}.",
+    "{L} or {O}",
+    "{L}, {O}",
+    "{L}/{O}",
+    "Both {L} and {O} are correct.",
+    "The answers are {L} and {O}.",
+    "The answer is {L} or {O}.",
+    "The answer is either {T} or {P}.",
+    "The answer might be {L}.",
+    "The answer may be {T}.",
+    "Possibly {L}.",
+    "Perhaps {T}.",
+    "{L}?",
+    "{T}?",
+    "Maybe {L}",
+    "If the sign is real, the answer is {L}.",
+    "The answer is {L} if the sign is real.",
+    "The answer is not {L}.",
+    "Not {L}.",
+    "It is not {T}.",
+    "{L} is incorrect.",
+    "{T} is unlikely.",
+    "{L}. {P}",
+    "The answer is {L}. {P}.",
+    "{T} ({O})",
+    "Answer: {L}\nAnswer: {O}",
+    "The answer is {L}. The answer is {O}.",
+    "\\boxed{{{L}}} or \\boxed{{{O}}}",
+    "<answer>{L}</answer><answer>{O}</answer>",
+    '{{"answer": ["{L}", "{O}"]}}',
+    "The answer is {L}, but {O} is also possible.",
+    "The answer is {L}. However, {P} fits better.",
+    "{L}\nWait, that is wrong. {O}.",
+    "The answer is {L}. I am not sure about it.",
+    "I'm sorry, but I cannot determine whether it is {T}.",
+    "I cannot answer this without more views.",
+    "As an AI model, I cannot interpret medical images.",
+    "None of the options fits.",
+    "Many would say that the answer is {L}.",
+    "60 % {L}, 40 % {O}",
+    "I am between {L} and {O}.",
+]
+
+
+def test_the_forms_that_follow_are_read_alone() -> None:
+    for form in [*FINAL, *CUT_OFF]:
+        assert parse_answer(_fill(form, "B", "D", "A"), OPTIONS) == "B", form
+
+
+def _fill(form: str, letter: str, other: str, third: str) -> str:
+    text, beside, last = (OPTIONS[LETTERS.index(each)] for each in (letter, other, third))
+    return form.format(L=letter, T=text, O=other, P=beside, O2=third, P2=last)
+
+
+@st.composite
+def _letters(draw: st.DrawFn) -> tuple[str, str, str]:
+    first, second, third = draw(st.permutations("ABCD"))[:3]
+    return first, second, third
+
+
+def _some(forms: list[str], most: int = 4) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(forms), max_size=most)
+
+
+@given(_letters(), _some(BEFORE), st.sampled_from([*FINAL, *CUT_OFF]), st.sampled_from(["\n", "\n\n"]))
+def test_a_final_stated_answer_wins_over_everything_before_it(
+    letters: tuple[str, str, str], before: list[str], final: str, glue: str
+) -> None:
+    text = glue.join(_fill(form, *letters) for form in [*before, final])
+    assert parse_answer(text, OPTIONS) == letters[0]
+
+
+@given(_letters(), _some(BEFORE, 3), st.sampled_from(FINAL), _some(AFTER))
+def test_what_is_said_about_other_options_after_it_takes_nothing_back(
+    letters: tuple[str, str, str], before: list[str], final: str, after: list[str]
+) -> None:
+    text = "\n".join(_fill(form, *letters) for form in [*before, final, *after])
+    assert parse_answer(text, OPTIONS) == letters[0]
+
+
+@given(_letters(), st.sampled_from(["{L}", "({L})", "**{L}. {T}**", "{L}) {T}", "{T}", "{T}."]), _some(AFTER))
+def test_an_answer_that_is_given_first_and_explained_after_is_that_answer(
+    letters: tuple[str, str, str], first: str, after: list[str]
+) -> None:
+    text = "\n".join(_fill(form, *letters) for form in [first, *after])
+    assert parse_answer(text, OPTIONS) == letters[0]
+
+
+@given(_letters(), st.sampled_from(["{L}", "{L}. {T}", "{T}."]), _some(AFTER), st.sampled_from(FINAL))
+def test_an_explanation_that_ends_in_another_statement_never_leaves_the_first_answer(
+    letters: tuple[str, str, str], first: str, after: list[str], final: str
+) -> None:
+    letter, other, third = letters
+    end = _fill(final, other, third, letter)
+    text = "\n".join([*(_fill(form, *letters) for form in [first, *after]), end])
+    assert parse_answer(text, OPTIONS) in {other, None}
+
+
+@given(
+    _letters(),
+    _some(BEFORE, 3).filter(len),
+    st.sampled_from([*UNTAGGED, *CUT_OFF]),
+    st.sampled_from(["think", "thinking"]),
+)
+def test_a_stated_answer_at_the_end_of_unclosed_reasoning_is_read(
+    letters: tuple[str, str, str], before: list[str], final: str, tag: str
+) -> None:
+    text = "\n".join(_fill(form, *letters) for form in [*before, "The lower part is clear.", final])
+    assert parse_answer(f"<{tag}>{text}", OPTIONS) == letters[0]
+    assert parse_answer(f"<{tag}>{text}\nBut let me look at the other side", OPTIONS) is None
+
+
+SENTENCES = [*BEFORE[1:2], "The angle is blunted.", "The heart is large.", *AFTER[2:9]]
+
+
+@given(
+    _letters(),
+    _some(SENTENCES, 3),
+    st.sampled_from([form for form in FINAL if form.endswith(".")]),
+    _some(AFTER[3:], 3),
+)
+def test_a_sentence_break_and_a_line_break_mean_the_same(
+    letters: tuple[str, str, str], before: list[str], final: str, after: list[str]
+) -> None:
+    parts = [_fill(form, *letters) for form in [*before, final, *after]]
+    read = {parse_answer(glue.join(parts), OPTIONS) for glue in (" ", "\n", "\n\n", "  \n")}
+    assert read == {letters[0]}
+
+
+@given(
+    _letters(),
+    st.sampled_from(["{L}.", "{L}. {T}.", "{T}."]),
+    st.sampled_from(["Fluid is seen below.", "The beam is hard."]),
+)
+def test_a_short_answer_may_be_explained_on_the_same_line(letters: tuple[str, str, str], first: str, why: str) -> None:
+    for glue in (" ", "\n"):
+        assert parse_answer(f"{_fill(first, *letters)}{glue}{why}", OPTIONS) == letters[0]
+
+
+@given(_letters(), st.sampled_from(UNREAD), _some(["The angle is blunted.", "Let's look at the picture."], 2))
+def test_hedged_contradictory_multiple_and_refusing_replies_stay_unread(
+    letters: tuple[str, str, str], form: str, before: list[str]
+) -> None:
+    assert parse_answer("\n".join([*before, _fill(form, *letters)]), OPTIONS) is None
+
+
+@given(_letters(), st.lists(st.sampled_from([*BEFORE, *AFTER]), max_size=8))
+def test_talk_about_options_without_an_answer_is_never_one(letters: tuple[str, str, str], parts: list[str]) -> None:
+    assert parse_answer("\n".join(_fill(form, *letters) for form in parts), OPTIONS) is None
+
+
+BINARY = [["Yes", "No"], ["No", "Yes"], ["No, it's not", "Yes"], ["Yes", "No", "Cannot tell"], ["Yes.", "No."]]
+REASONS = [
+    "there is a fracture",
+    "there is no fracture",
+    "it is",
+    "the bone is intact",
+    "a fracture is visible",
+    "the image shows a CT of the chest",
+    "I see a mass",
+]
+
+
+@given(
+    st.sampled_from(BINARY),
+    st.sampled_from(["Yes", "No"]),
+    st.sampled_from(REASONS),
+    st.sampled_from([", ", " - ", "; ", " — ", ". ", ".\n", "\n"]),
+    st.sampled_from(["{}", "**{}**", "Answer: {}", "The answer is {}"]),
+)
+def test_yes_and_no_open_a_sentence(options: list[str], word: str, reason: str, glue: str, lead: str) -> None:
+    index = next(place for place, option in enumerate(options) if option.startswith(word))
+    text = f"{lead.format(word)}{glue}{reason if glue[-1] == ' ' and '.' not in glue else reason.capitalize()}."
+    assert parse_answer(text, options) == LETTERS[index]
+
+
+@given(
+    st.sampled_from(["Yes", "No"]),
+    st.sampled_from(
+        [
+            "{} or {}",
+            "{}/{}",
+            "{} and {}",
+            "{}. {}.",
+            "{}, or rather {}",
+            "{}, possibly",
+            "Maybe {}",
+            "{}?",
+            "{}, I cannot help with that.",
+            "{}, but I am not sure.",
+        ]
+    ),
+)
+def test_a_yes_that_is_taken_back_or_answers_something_else_is_unread(word: str, form: str) -> None:
+    assert parse_answer(form.format(word, "No" if word == "Yes" else "Yes"), ["Yes", "No"]) is None
+
+
+@given(
+    LETTER,
+    st.sampled_from(["The lesion", "The finding in the left lung", "This", "The structure at the arrow"]),
+    st.data(),
+)
+def test_an_option_that_is_the_whole_of_a_claim_is_read(letter: str, subject: str, data: st.DataObject) -> None:
+    text = OPTIONS[LETTERS.index(letter)]
+    form = data.draw(
+        st.sampled_from(["{s} is ({L}) {t}", "{s} is most likely ({L}) {t}.", "{s} is {L}. {t}", "{s} is {t}."])
+    )
+    assert parse_answer(form.format(s=subject, L=letter, t=text), OPTIONS) == letter
+
+
+NUMBERS = st.integers(1, 9_999_999).map(lambda number: number / 10)
+
+
+@given(st.lists(NUMBERS, min_size=2, max_size=5, unique=True), st.sampled_from(["", "-"]), st.data())
+def test_how_a_number_is_typed_decides_nothing(numbers: list[float], sign: str, data: st.DataObject) -> None:
+    unit = data.draw(st.sampled_from(["", " mm", " mm²", " μm", " %", " °C"]))
+    options = [f"{sign}{number:.1f}{unit}" for number in numbers]
+    index = data.draw(st.integers(0, len(options) - 1))
+    said = f"{data.draw(st.sampled_from(['-', '−', '–'])) if sign else ''}"
+    said += data.draw(st.sampled_from(["{:.1f}", "{:,.1f}"])).format(numbers[index])
+    said += data.draw(st.sampled_from([unit, unit.strip(), unit.replace("²", "^2"), unit.replace("μ", "µ")]))
+    if numbers[index] < 1000 and data.draw(st.booleans()):
+        said = said.replace(".", ",")
+    letter = LETTERS[index]
+    form = data.draw(
+        st.sampled_from(["{L}. {s}", "({L}) {s}", "Answer: {L}. {s}", "The answer is {L}: {s}.", "Answer: {s}"])
+    )
+    text = form.format(L=letter, s=said)
+    assert parse_answer(text, options) == letter
+    assert parse_answer(_full_width(text), options) == letter
+
+
+def _full_width(text: str) -> str:
+    return re.sub(r"[A-Za-z0-9()]", lambda match: chr(ord(match[0]) + 0xFEE0), text)
+
+
+@given(
+    st.sampled_from(["it's benign", "it’s benign", "it‘s benign"]),
+    st.sampled_from(['"{}"', "“{}”", "'{}'", "‘{}’", "«{}»", "{}"]),
+)
+def test_quotes_decide_nothing(said: str, quotes: str) -> None:
+    assert parse_answer(quotes.format(said), ["it's malignant", "it's benign"]) == "B"
+    assert parse_answer(f"B. {quotes.format(said)}", ["it’s malignant", "it’s benign"]) == "B"
+
+
+@given(st.integers(2, 26).flatmap(lambda n: st.permutations(LETTERS[:n])), st.data())
+def test_the_letter_that_labels_an_option_wins_over_options_that_are_letters(
+    options: list[str], data: st.DataObject
+) -> None:
+    letter = data.draw(st.sampled_from(options))
+    form = data.draw(
+        st.sampled_from(["{}", "({})", "Answer: {}", "The answer is {}.", "\\boxed{{{}}}", "Answer: ({0}) {0}"])
+    )
+    assert parse_answer(form.format(letter), options) == letter
+
+
+@pytest.mark.parametrize("options", [["B", "A", "None"], ["A", "B", "AB", "O"], ["(B)", "(A)"], ["b", "a"]])
+def test_a_label_wins_over_the_same_letter_as_a_text(options: list[str]) -> None:
+    assert [parse_answer(f"The answer is {letter}.", options) for letter in "AB"] == ["A", "B"]
