@@ -1,4 +1,4 @@
-"""A user's own pictures and questions: a folder with one CSV or JSONL file, and pictures anywhere inside it."""
+"""A user's own pictures and questions: a folder with one CSV, TSV or JSONL file, and pictures anywhere inside it."""
 
 from __future__ import annotations
 
@@ -26,18 +26,19 @@ from medq_deg.data.sources.pictures import only_one, picture_from_file, scan_fro
 from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
-NEEDED = "a folder with pictures and one CSV or JSONL of question, options (or A, B, ...), answer, modality and image"
+NEEDED = "a folder with pictures and one CSV, TSV or JSONL of question, options (or A, B, ...), answer, modality and image"
 _REQUIRED = ("question", "answer", "image")
 
 
 def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
     """Read a folder of pictures and its one table of questions.
 
-    Columns, in any case: `question`; `options` as a list (in a CSV a JSON list), or `A`, `B`, ... or `option_A`, ...;
-    `answer` as a letter or as the text of an option; `image` as a path from the folder; `modality`, without which a
-    DICOM file's own and then the question's words decide; and, if you like, `id`, `skills`, and `window` and `frame` as
-    in `medq_deg.read_image`, for DICOM, NIfTI and pictures of 16 bits. The key is the id, or else a hash of picture
-    path, question, options and answer: it survives a change of the order.
+    A CSV may be parted by commas, semicolons or tabs, in UTF-8 or UTF-16, as spreadsheets write it. Columns, in any
+    case: `question`; `options` as a list (in a CSV a JSON list), or `A`, `B`, ... or `option_A`, ...; `answer` as a
+    letter or as the text of an option; `image` as a path from the folder; `modality`, without which a DICOM file's own
+    and then the question's words decide; and, if you like, `id`, `skills`, and `window` and `frame` as in
+    `medq_deg.read_image`, for DICOM, NIfTI and pictures of 16 bits. The key is the id, or else a hash of picture path,
+    question, options and answer: it survives a change of the order.
 
     Raises
     ------
@@ -45,13 +46,18 @@ def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
         If the folder has no table or several, or the table is empty, not UTF-8 or lacks a column.
     """
     check_folder(folder, NEEDED)
-    tables = sorted(path for path in folder.iterdir() if path.suffix.casefold() in (".csv", ".jsonl"))
+    tables = sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.casefold() in (".csv", ".tsv", ".jsonl") and not path.name.startswith(".")
+    )
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables[:5]) or "none"
-        raise MedqDegError(f"{folder} must have one CSV or JSONL file at its top, found {names}; needed is {NEEDED}")
+        raise MedqDegError(f"{folder} must have one CSV, TSV or JSONL file at its top, found {names}; needed is {NEEDED}")
     if tables[0].suffix.casefold() == ".jsonl":
         return _records(folder, jsonl_rows(tables[0], _REQUIRED, NEEDED), report)
-    table = Table(tables[0], ",", _REQUIRED, NEEDED)
+    delimiters = "\t,;" if tables[0].suffix.casefold() == ".tsv" else ",;\t"
+    table = Table(tables[0], delimiters, _REQUIRED, NEEDED)
     if not {"options", "a", "option a"} & table.columns:
         raise MedqDegError(f"{tables[0]}, line 1: no column 'options', 'A' or 'option_A'; needed is {NEEDED}")
     return _records(folder, table.rows(), report)

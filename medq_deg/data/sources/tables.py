@@ -6,10 +6,14 @@ which it starts.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import json
 import os
+import re
 from collections.abc import Iterator, Sequence
+from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -41,6 +45,23 @@ def check_folder(path: Path, needed: str) -> None:
     if not path.is_dir():
         found = "is not a folder" if path.exists() else "no such folder"
         raise MedqDegError(f"{path}: {found}; needed is {needed}")
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a file of text as UTF-8, which one in UTF-16, as spreadsheets write it, is turned into."""
+    file = path.open("rb")
+    start = file.read(4)
+    file.seek(0)
+    if start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        coding = "utf-16"
+    elif len(start) == 4 and start[1] == start[3] == 0 != start[0]:
+        coding = "utf-16-le"
+    elif len(start) == 4 and start[0] == start[2] == 0 != start[1]:
+        coding = "utf-16-be"
+    else:
+        return file
+    with file:
+        return BytesIO(file.read().decode(coding, "replace").encode("utf-8", "replace"))
 
 
 class _RecordTooLong(Exception):  # noqa: N818
@@ -102,8 +123,9 @@ class Table:
     ----------
     path : Path
         The header is read at once, the rows when they are asked for.
-    delimiter : str
-        A tab or a comma.
+    delimiters : str
+        Characters that may part the cells; the first that gives the required columns is taken. Several mean a file
+        of a spreadsheet, which may be in UTF-16 too, and with semicolons where a comma belongs to numbers.
     required : sequence of str
         Folded names of the columns without which the file is of no use.
     needed : str
@@ -115,23 +137,46 @@ class Table:
         If the file is missing, empty, not UTF-8, has no row, two columns of one name, or lacks a column.
     """
 
-    def __init__(self, path: Path, delimiter: str, required: Sequence[str], needed: str) -> None:
+    def __init__(self, path: Path, delimiters: str, required: Sequence[str], needed: str) -> None:
         check_file(path, needed)
         # The limit belongs to the whole process: it is raised, and never lowered for others.
         csv.field_size_limit(max(csv.field_size_limit(), LONGEST_RECORD))
-        self.path, self._delimiter = path, delimiter
-        with path.open("rb") as file:
+        self.path, self._of_a_spreadsheet = path, len(delimiters) > 1
+        with self._file() as file:
             lines = _Lines(file, path)
-            try:
-                header = next(self._reader(lines), [])
-            except (csv.Error, _RecordTooLong):
-                raise MedqDegError(f"{path}, line 1: the header cannot be taken apart; needed is {needed}") from None
+            start = self._start(lines)
+            for self._delimiter in (*delimiters, delimiters[0]):
+                lines.move(*start)
+                try:
+                    header = next(self._reader(lines), [])
+                except (csv.Error, _RecordTooLong):
+                    header = []
+                self._columns = [fold_column(name) for name in header]
+                if set(required) <= set(self._columns):
+                    break
+            if not header:
+                raise MedqDegError(f"{path}, line 1: the header cannot be taken apart; needed is {needed}")
             self._first_row = (lines.offset, lines.line)
-            self._columns = [fold_column(name) for name in header]
             self._check_header(required, needed)
             lines.start_record()
             if not any(line.strip() for line in lines):
                 raise MedqDegError(f"{path} has a header but no rows; needed is {needed}")
+
+    @cached_property
+    def _converted(self) -> bytes | None:
+        if not self._of_a_spreadsheet:
+            return None
+        with _open(self.path) as file:
+            return file.getvalue() if isinstance(file, BytesIO) else None
+
+    def _file(self) -> BinaryIO:
+        return self.path.open("rb") if self._converted is None else BytesIO(self._converted)
+
+    @staticmethod
+    def _start(lines: _Lines) -> tuple[int, int]:
+        # A spreadsheet may put the line "sep=;" before the header.
+        first = next(iter(lines), "")
+        return (lines.offset, lines.line) if re.fullmatch(r"sep=.\s*", first, re.IGNORECASE) else (0, 1)
 
     def _check_header(self, required: Sequence[str], needed: str) -> None:
         names = [name for name in self._columns if name]
@@ -156,7 +201,7 @@ class Table:
         A row that is broken and spans several lines may have swallowed good rows, as an open quote does. So reading
         goes on at its second line; what comes then counts as part of the broken row until a line has all its cells.
         """
-        with self.path.open("rb") as file:
+        with self._file() as file:
             lines = _Lines(file, self.path)
             lines.move(*(start or self._first_row))
             reader = self._reader(lines)
@@ -193,6 +238,8 @@ class Table:
         return csv.reader(lines, delimiter=self._delimiter, strict=True)
 
     def _problem_of(self, cells: list[str]) -> BadRow | None:
+        while len(cells) > len(self._columns) and not cells[-1].strip():
+            cells.pop()
         if cells and len(cells) < len(self._columns):
             return BadRow(Reason.TRUNCATED, f"{len(cells)} of {len(self._columns)} cells")
         if len(cells) > len(self._columns):
@@ -212,7 +259,8 @@ def json_records(path: Path, needed: str) -> list[Any]:
     """
     check_file(path, needed)
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        with _open(path) as file:
+            found = json.loads(file.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise MedqDegError(f"{path}: not UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8") from None
     except json.JSONDecodeError as error:
@@ -238,7 +286,7 @@ def jsonl_rows(path: Path, required: Sequence[str], needed: str) -> Iterator[Row
     """Yield the records of a file with one JSON object a line; a broken line is a bad row."""
     check_file(path, needed)
     complete, last = False, None
-    with path.open("rb") as file:
+    with _open(path) as file:
         lines = _Lines(file, path)
         for text in lines:
             lines.start_record()

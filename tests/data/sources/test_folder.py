@@ -109,3 +109,55 @@ def test_the_table_must_be_one_and_have_its_columns(root: Path) -> None:
     write_jsonl(root / "more.jsonl", [row()])
     with pytest.raises(MedqDegError, match=r"found more\.jsonl, questions\.csv"):
         read(root)
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("coding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("told", [False, True])
+def test_a_csv_is_read_as_spreadsheets_write_it(root: Path, delimiter: str, coding: str, told: bool) -> None:
+    path = write_tsv(root / "questions.csv", [row(question="Ist das normal, oder nicht; ä?"), row()], delimiter)
+    text = (f"sep={delimiter}\n" if told else "") + path.read_text(encoding="utf-8")
+    path.write_bytes(text.replace("\n", "\r\n").encode(coding))
+    first, second = read(root)[0]
+    assert first.question == "Ist das normal, oder nicht; ä?"
+    assert second == SourceRecord(
+        "folder",
+        second.key,
+        f"questions.csv, line {3 + told}",
+        PICTURE,
+        "Is this normal?",
+        ("Yes", "No"),
+        "B",
+        "MRI",
+        (),
+    )
+
+
+def test_a_tsv_and_json_lines_in_utf_16_are_read_and_hidden_files_are_no_tables(root: Path) -> None:
+    write_tsv(root / "questions.tsv", [row()])
+    (root / "._questions.tsv").write_bytes(b"\0\0")
+    assert len(read(root)[0]) == 1
+    (root / "questions.tsv").unlink()
+    path = write_jsonl(root / "questions.jsonl", [row()])
+    path.write_bytes(path.read_text().encode("utf-16"))
+    assert len(read(root)[0]) == 1
+
+
+def test_a_csv_in_an_old_code_page_is_named(root: Path) -> None:
+    path = write_tsv(root / "questions.csv", [row(question="Ist das ähnlich?")], ",")
+    path.write_bytes(path.read_text(encoding="utf-8").encode("cp1252"))
+    with pytest.raises(MedqDegError, match=r"questions\.csv, line 2: not UTF-8 .*; save it as UTF-8"):
+        read(root)
+
+
+def test_a_picture_may_be_in_a_list_of_one(root: Path) -> None:
+    write_jsonl(root / "questions.jsonl", [row(image=["pictures/1.png"]), row(image=["a.png", "b.png"])])
+    records, report = read(root)
+    assert len(records) == 1
+    assert report.skipped == {Reason.SEVERAL_PICTURES.value: 1}
+
+
+@pytest.mark.parametrize("option", ["None", "NA", "N/A", "none of these", "Null"])
+def test_words_for_nothing_are_options_too(root: Path, option: str) -> None:
+    (found,), _ = read_csv(root, row(A=option, B="Yes", answer=option))
+    assert (found.options, found.answer) == ((option, "Yes"), "A")

@@ -315,3 +315,15 @@ def test_the_report_can_be_read_and_written(tmp_path: Path) -> None:
         "skipped: 1 x modality outside the seven (VAL.tsv, line 12: PET)",
         "unknown modalities: PET (1)",
     ]
+
+
+def test_a_line_with_one_cell_too_many_or_too_few_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    lines = lines_of(tmp_path, row(1), row(2), row(3), row(4))
+    lines[2] = lines[2].rstrip("\n") + "\textra\n"
+    lines[3] = lines[3].rsplit("\t", 1)[0] + "\n"
+    lines[4] = lines[4].rstrip("\n") + "\t\t \n"  # nothing but empty cells is no harm
+    (tmp_path / "VAL.tsv").write_text("".join(lines))
+    records, report = read(tmp_path / "VAL.tsv")
+    assert [record.key for record in records] == ["1", "4"]
+    assert report.skipped == {Reason.TOO_MANY_COLUMNS.value: 1, Reason.TRUNCATED.value: 1}
+    assert "VAL.tsv, line 3: 15 for 14" in str(report)
