@@ -7,14 +7,16 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
 from medq_deg.images import open_image
 
-__all__ = ["file_hash", "open_image", "read_json", "replace_file"]
+__all__ = ["clear_parts", "file_hash", "hold_folder", "open_image", "read_json", "replace_file"]
 
 
 @contextmanager
@@ -38,6 +40,42 @@ def replace_file(path: Path) -> Iterator[BinaryIO]:
         if isinstance(error, OSError) and error.filename is None:
             error.filename = str(path)  # a full disk does not say where
         raise
+
+
+@contextmanager
+def hold_folder(folder: Path, told: str) -> Iterator[None]:
+    """Make a folder if need be and keep others from holding it at the same time; nothing is left in it.
+
+    Raises
+    ------
+    MedqDegError
+        `told`, if another process, or another thread, holds the folder.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as held:
+        try:
+            import fcntl
+
+            handle = os.open(folder, os.O_RDONLY)
+            held.callback(os.close, handle)
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise MedqDegError(told) from None
+        except (ImportError, OSError):
+            # Windows, and network disks that cannot lock a folder.
+            lock = FileLock(folder / ".lock", timeout=0)
+            try:
+                held.enter_context(lock)
+            except Timeout:
+                raise MedqDegError(told) from None
+            held.callback((folder / ".lock").unlink, missing_ok=True)
+        yield
+
+
+def clear_parts(folder: Path) -> None:
+    """Remove what `replace_file` left in a folder, itself alone, when its process was killed."""
+    for path in folder.glob(".*.part"):
+        path.unlink(missing_ok=True)
 
 
 def read_json(path: Path) -> Any:

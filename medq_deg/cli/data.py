@@ -14,20 +14,29 @@ building = typer.Typer()
 data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
 
 
-@building.command(epilog="Example: medq-deg build --gmai GMAI_VAL.tsv --omnimedvqa OmniMedVQA/ --out medq-deg-data/")
+@building.command(epilog="Example: medq-deg build --folder mine/ --out medq-deg-data/")
 def build(
     out: Annotated[Path, typer.Option(help="Folder of the result; the same folder goes on with a stopped build.")],
+    folder: Annotated[
+        Path | None, typer.Option(help="Your own pictures, with a CSV, TSV or JSONL of questions: see docs/sources.md.")
+    ] = None,
     gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
     omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
     medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
-    folder: Annotated[Path | None, typer.Option(help="Your own pictures with a CSV or JSONL of questions.")] = None,
     quotas: Annotated[str | None, typer.Option(help="`published`: the paper's counts of each type.")] = None,
     questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that make pictures.")] = 1,
+    strict: Annotated[bool, typer.Option("--strict", help="Stop, with nothing written, if a row is unusable.")] = False,
     seed: Seed = 0,
 ) -> None:
-    """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card."""
+    """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card.
+
+    Ends with what was kept and what was skipped and why; exit code 1 if rows were skipped.
+    """
+    from medq_deg.data.build import REPORT
     from medq_deg.data.build import build as make
+    from medq_deg.data.sources import LoadReport
+    from medq_deg.files import read_json
 
     given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
     sources = {name: path for name, path in given.items() if path is not None}
@@ -39,10 +48,20 @@ def build(
             quotas=quotas,  # type: ignore[arg-type]  # checked where it is used
             questions=questions,
             workers=workers,
+            strict=strict,
             progress=progress,
         )
     rows = ", ".join(f"{name} {count}" for name, count in manifest["counts"]["severity"].items())
-    console.print(f"{out}: {rows}; fingerprint {manifest['fingerprint'][:16]}", highlight=False, soft_wrap=True)
+    report = LoadReport.of(read_json(out / REPORT))
+    _show(str(report))
+    _show(f"{out}: {rows}; fingerprint {manifest['fingerprint'][:16]}")
+    if report.skipped:
+        raise typer.Exit(1)
+
+
+def _show(text: str) -> None:
+    # As it is: names of files and folders may hold what rich takes for markup.
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @data.command("verify", epilog="Example: medq-deg data verify medq-deg-data/")
@@ -75,7 +94,7 @@ def data_push(
     """Put a build on the Hugging Face Hub, in one commit."""
     from medq_deg.hub.push import push
 
-    console.print(push(folder, repo, private=private), highlight=False, soft_wrap=True)
+    _show(push(folder, repo, private=private))
 
 
 @building.command(epilog="Example: medq-deg enable")
@@ -83,7 +102,7 @@ def enable() -> None:
     """Make load_dataset("medq-deg") work without `import medq_deg`, in this environment."""
     from medq_deg.enable import enable as write
 
-    console.print(f"written: {write()}", highlight=False, soft_wrap=True)
+    _show(f"written: {write()}")
 
 
 @building.command(epilog="Example: medq-deg disable")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,12 +28,13 @@ from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
-from medq_deg.files import file_hash, read_json, replace_file
+from medq_deg.files import clear_parts, file_hash, hold_folder, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 REPORT: Final = "load_report.json"
 _WORK: Final = ".build"
+_HASHED_WHOLE: Final = 2**30
 
 Reader = Callable[[Path, LoadReport], Iterator[SourceRecord]]
 READERS: Final[Mapping[str, Reader]] = {
@@ -64,6 +66,7 @@ def build(
     questions: int | None = None,
     workers: int = 1,
     shard_bytes: int = SHARD_BYTES,
+    strict: bool = False,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Any]:
     """Build the benchmark from its sources, or go on with a build that was stopped.
@@ -82,6 +85,8 @@ def build(
         Processes that make pictures; the result does not depend on it.
     shard_bytes : int
         Size of the pictures at which a shard is closed.
+    strict : bool
+        Stop before anything is written if a row of the sources cannot be used.
     progress : callable
         Called with the stage, the rows done and the total (0 where it is not known yet).
 
@@ -93,7 +98,8 @@ def build(
     Raises
     ------
     MedqDegError
-        For an unknown or no source, no clean question, or a folder that holds another build or something else.
+        For an unknown or no source, no clean question, a skipped row where `strict` is set, and a folder that another
+        process builds in or that holds another build or something else.
     """
     check_seed(seed)
     if workers < 1:
@@ -106,16 +112,35 @@ def build(
     for path in sources.values():
         if not path.exists():
             raise MedqDegError(f"{path}: no such file or folder")
-    hashes = {name: _source_hash(sources[name]) for name in READERS if name in sources}
+    if quotas not in (None, "published"):
+        raise MedqDegError(f"quotas must be 'published' or None, got {quotas!r}")
+    if out.exists() and not out.is_dir():
+        raise MedqDegError(f"{out}: is a file; choose a folder")
+    hashes = {name: _source_hash(sources[name], out) for name in READERS if name in sources}
     settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes)
-    finished = _claim(out, settings)
-    if finished is not None:
-        return finished
+    with hold_folder(out, f"{out}: another process is building here; wait until it ends, or choose another folder"):
+        manifest = _claim(out, settings)
+        if manifest is None:
+            manifest = _build(sources, out, settings, workers, strict, progress)
+        elif strict:
+            _refuse_skipped(read_json(out / REPORT), out / REPORT)
+        _tidy(out)
+    return manifest
+
+
+def _build(
+    sources: Mapping[str, Path],
+    out: Path,
+    settings: BuildSettings,
+    workers: int,
+    strict: bool,
+    progress: Callable[[str, int, int], None],
+) -> dict[str, Any]:
     work = out / _WORK
-    clean, report = _clean(sources, work, settings, progress)
+    clean, report = _clean(sources, work, settings, strict, progress)
     by_id = {pair.question.question_id: pair for pair in clean}
     modalities = ({"question_id": name, "modality": pair.question.modality} for name, pair in by_id.items())
-    plan = make_plan(modalities, seed, quotas)
+    plan = make_plan(modalities, settings.seed, settings.quotas)
     paths: list[Path] = []
     made = 0
 
@@ -130,7 +155,7 @@ def build(
             rows = [encoded(row(pair.question, each.degradation, severity, each.seed)) for pair, each in planned]
             jobs = [_job(work / "pictures", pair, each) for pair, each in planned]
             paths += write_split(
-                out / "data", split, rows, jobs, workers=makers, shard_bytes=shard_bytes, progress=count
+                out / "data", split, rows, jobs, workers=makers, shard_bytes=settings.shard_bytes, progress=count
             )
     manifest = _manifest(settings, plan, {name: pair.question for name, pair in by_id.items()}, paths, out)
     with replace_file(out / REPORT) as file:
@@ -138,8 +163,14 @@ def build(
     write_card(out / "README.md", manifest)
     with replace_file(out / MANIFEST) as file:
         file.write(_json(manifest))
-    shutil.rmtree(work)
     return manifest
+
+
+def _tidy(out: Path) -> None:
+    """Remove what only an unfinished build needs, and what a killed one left."""
+    shutil.rmtree(out / _WORK, ignore_errors=True)
+    for folder in (out, out / "data"):
+        clear_parts(folder)
 
 
 def _json(value: Any) -> bytes:
@@ -153,55 +184,85 @@ def _settings(settings: BuildSettings) -> dict[str, Any]:
 def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
     """Start a build in a folder, or check that one to go on with is the same; return the manifest of a finished one."""
     wanted = _settings(settings)
-    for path in (out / MANIFEST, out / _WORK / "settings.json"):
-        if path.exists():
-            found = read_json(path)
-            before = found["settings"] if path.name == MANIFEST else found
-            changed = [key for key in wanted if before.get(key) != wanted[key]]
-            if changed and path.name != MANIFEST and not (out / "data").exists():
-                # Nothing was written yet, such as when the sources held no usable question: start anew.
-                shutil.rmtree(out / _WORK)
-                break
-            if changed:
-                told = "; ".join(f"{key} was {before.get(key)!r}, is {wanted[key]!r}" for key in changed)
-                raise MedqDegError(f"{out}: holds a build with other settings: {told}. Choose another folder")
-            return found if path.name == MANIFEST else None
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if (out / MANIFEST).exists():
+        found = read_json(out / MANIFEST)
+        if not isinstance(found, dict) or not isinstance(found.get("settings"), dict):
+            raise MedqDegError(f"{out / MANIFEST}: is not the manifest of a build; choose another folder")
+        _check_same(out, found["settings"], wanted)
+        return found
+    begun = out / _WORK / "settings.json"
+    if any((out / "data").glob("*.parquet")):
+        _check_same(out, read_json(begun) if begun.exists() else {}, wanted)
+        return None
+    if begun.exists() and read_json(begun) == wanted:
+        return None
+    # Nothing that is final was written yet: a build with other settings, or of a source since repaired, starts anew.
+    _tidy(out)
+    if any(path.name != ".lock" and (path.name != "data" or any(path.iterdir())) for path in out.iterdir()):
         raise MedqDegError(f"{out}: is not empty and holds no build; choose another folder")
-    with replace_file(out / _WORK / "settings.json") as file:
+    with replace_file(begun) as file:
         file.write(_json(wanted))
     return None
 
 
-def _source_hash(path: Path) -> str:
-    """Return a SHA-256 of a file, or of the names and sizes of a folder's files and the content of its text files."""
+def _check_same(out: Path, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
+    changed = [key for key in wanted if before.get(key) != wanted[key]]
+    if changed:
+        told = "; ".join(f"{key} was {before.get(key)!r}, is {wanted[key]!r}" for key in changed)
+        raise MedqDegError(f"{out}: holds a build with other settings: {told}. Choose another folder")
+
+
+def _source_hash(path: Path, out: Path) -> str:
+    """Return a SHA-256 of a file's content, or of a folder's: what is in `out` is not part of it.
+
+    Of a folder of more than 1 GiB the pictures count by name and size, since reading them twice would take minutes.
+    """
     if path.is_file():
         return file_hash(path)
+    within = out.resolve()
+    items = [item for item in sorted(path.rglob("*")) if item.is_file() and not item.resolve().is_relative_to(within)]
+    sizes = [item.stat().st_size for item in items]
+    whole = sum(sizes) <= _HASHED_WHOLE
     digest = hashlib.sha256()
-    for item in sorted(item for item in path.rglob("*") if item.is_file()):
-        digest.update(f"{item.relative_to(path).as_posix()} {item.stat().st_size}\n".encode())
-        if item.suffix.lower() in (".json", ".jsonl", ".csv", ".tsv"):
-            digest.update(item.read_bytes())
+    for item, size in zip(items, sizes, strict=True):
+        digest.update(os.fsencode(item.relative_to(path).as_posix()) + f" {size}\n".encode())
+        if whole or item.suffix.lower() in (".json", ".jsonl", ".csv", ".tsv"):
+            digest.update(file_hash(item).encode())
     return digest.hexdigest()
 
 
 def _clean(
-    sources: Mapping[str, Path], work: Path, settings: BuildSettings, progress: Callable[[str, int, int], None]
+    sources: Mapping[str, Path],
+    work: Path,
+    settings: BuildSettings,
+    strict: bool,
+    progress: Callable[[str, int, int], None],
 ) -> tuple[list[CleanPair], dict[str, Any]]:
     listed, reported = work / "clean.jsonl", work / "report.json"
     if not listed.exists():
         report = LoadReport()
         records = chain.from_iterable(READERS[name](sources[name], report) for name in READERS if name in sources)
         found = collect(_counted(records, progress), work / "pictures", report)
-        if settings.questions is not None:
-            found = _subset(found, settings.questions, settings.seed)
         with replace_file(reported) as file:
             file.write(_json(report.as_dict()))
+        if not found:
+            raise MedqDegError(f"the sources hold no usable question; see {reported}: {report.reasons()}")
+        if settings.questions is not None:
+            found = _subset(found, settings.questions, settings.seed)
+        if strict:
+            _refuse_skipped(read_json(reported), reported)
         write_pairs(found, listed)
-    clean = read_pairs(listed)
-    if not clean:
-        raise MedqDegError(f"the sources hold no usable question; see {reported}")
-    return clean, read_json(reported)
+    elif strict:
+        _refuse_skipped(read_json(reported), reported)
+    return read_pairs(listed), read_json(reported)
+
+
+def _refuse_skipped(report: Mapping[str, Any], path: Path) -> None:
+    told = LoadReport.of(report)
+    if told.skipped:
+        raise MedqDegError(
+            f"{sum(told.skipped.values()):,} of {told.rows_read:,} rows cannot be used; see {path}: {told.reasons()}"
+        )
 
 
 def _counted(records: Iterable[SourceRecord], progress: Callable[[str, int, int], None]) -> Iterator[SourceRecord]:
@@ -226,7 +287,8 @@ def _manifest(
     settings: BuildSettings, plan: Plan, questions: Mapping[str, Question], paths: Sequence[Path], out: Path
 ) -> dict[str, Any]:
     shards = {path.relative_to(out).as_posix(): file_hash(path) for path in paths}
-    fingerprint = hashlib.sha256(_json([_settings(settings), shards])).hexdigest()
+    # What the shards hold, and nothing of how or from where they were made.
+    fingerprint = hashlib.sha256(_json(shards)).hexdigest()
     return {
         "fingerprint": fingerprint,
         "settings": _settings(settings),

@@ -8,9 +8,6 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from medq_deg.data.encoding import encode_png
 from medq_deg.data.schema import Question
 from medq_deg.data.sources import LoadReport, SourceRecord
@@ -45,41 +42,50 @@ def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -
     seen: set[bytes] = set()
     ids: set[str] = set()
     pairs = []
+    pictures = _Pictures(folder)
     for record in records:
         question = record.as_question(f"{record.source}-{record.key}")
         try:
             question.check()
-            image, data = _usable(record.picture)
+            name, content = pictures.keep(record.picture)
         except MedqDegError as error:
             reason = "picture that cannot be degraded" if isinstance(error, ImageError) else "invalid question"
             report.drop(reason, record.where)
             continue
-        content = _digest(image, record)
-        if content in seen or question.question_id in ids:
+        asked = _digest(content, record)
+        if asked in seen or question.question_id in ids:
             report.drop("duplicate", record.where)
             continue
-        seen.add(content)
+        seen.add(asked)
         ids.add(question.question_id)
-        name = hashlib.sha256(data).hexdigest()
-        if not (folder / name).exists():
-            with replace_file(folder / name) as file:
-                file.write(data)
         pairs.append(CleanPair(question, name))
     return pairs
 
 
-def _usable(data: bytes) -> tuple[Image.Image, bytes]:
-    """Return an upright picture of mode "L" or "RGB", and PNG bytes that hold its pixels and nothing else."""
-    image = open_image(data)
-    return image, encode_png(image)
+class _Pictures:
+    """The folder of pictures. One that was met before is not decoded again: many questions may share a picture."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._met: dict[bytes, tuple[str, bytes]] = {}
+
+    def keep(self, data: bytes) -> tuple[str, bytes]:
+        """Write an encoded picture's pixels as PNG, if they are not there yet; return name and digest of the pixels."""
+        encoded = hashlib.sha256(data).digest()
+        if encoded not in self._met:
+            image = open_image(data)
+            pixels = hashlib.sha256(repr((image.mode, image.size)).encode() + image.tobytes())
+            name = pixels.hexdigest()
+            if not (self._folder / name).exists():
+                with replace_file(self._folder / name) as file:
+                    file.write(encode_png(image))
+            self._met[encoded] = name, pixels.digest()
+        return self._met[encoded]
 
 
-def _digest(image: Image.Image, record: SourceRecord) -> bytes:
-    digest = hashlib.sha256(repr((image.mode, image.size)).encode())
-    digest.update(np.asarray(image).tobytes())
+def _digest(pixels: bytes, record: SourceRecord) -> bytes:
     words = [" ".join(text.casefold().split()) for text in (record.question, *record.options)]
-    digest.update(json.dumps(words).encode())
-    return digest.digest()
+    return hashlib.sha256(pixels + json.dumps(words).encode()).digest()
 
 
 def write_pairs(pairs: Iterable[CleanPair], path: Path) -> None:

@@ -118,8 +118,6 @@ def write_split(
         Called with the number of rows made or found.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for torn in folder.glob(f".{split}-*.part"):  # of a build that was killed
-        torn.unlink()
     paths: list[Path] = []
     done = 0
     while (path := folder / f"{split}-{len(paths):05d}.parquet").exists():

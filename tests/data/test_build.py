@@ -17,9 +17,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from medq_deg.data import clean
 from medq_deg.data.build import build
+from medq_deg.data.sources import LoadReport, read_folder
 from medq_deg.data.verify import verify
 from medq_deg.errors import MedqDegError
+from medq_deg.images import open_image
 from tests.data.sources_of_demo import write_folder
 
 SHARD = 400_000
@@ -78,7 +81,9 @@ def test_workers_and_repetition_change_no_byte(source: Path, built: Path, tmp_pa
 STOPPED = """
 import sys
 from pathlib import Path
+from medq_deg.data import clean
 from medq_deg.data.build import build
+from medq_deg.data.sources import LoadReport, read_folder
 build({"folder": Path(sys.argv[1])}, Path(sys.argv[2]), shard_bytes=int(sys.argv[3]))
 """
 
@@ -147,10 +152,127 @@ def test_sources_without_a_usable_question_can_be_mended_and_tried_again(tmp_pat
     source = write_folder(tmp_path / "mine", count=2)
     lines = (source / "questions.jsonl").read_text()
     (source / "questions.jsonl").write_text(lines.replace('"modality"', '"modalitty"').replace("CT", "PET"))
-    with pytest.raises(MedqDegError, match=r"hold no usable question; see .*report\.json"):
+    with pytest.raises(
+        MedqDegError, match=r"hold no usable question; see .*report\.json: 2 x .*questions\.jsonl, line 1"
+    ):
         build({"folder": source}, tmp_path / "out")
     (source / "questions.jsonl").write_text(lines)
     assert build({"folder": source}, tmp_path / "out")["counts"]["severity"]["L0"] == 2
+
+
+def test_a_picture_repaired_without_a_change_of_size_is_seen(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "mine", count=1)
+    (picture,) = source.glob("*.png")
+    good = picture.read_bytes()
+    picture.write_bytes(good[:60] + bytes(len(good) - 60))
+    with pytest.raises(MedqDegError, match="hold no usable question"):
+        build({"folder": source}, tmp_path / "out")
+    picture.write_bytes(good)
+    assert build({"folder": source}, tmp_path / "out")["counts"]["severity"]["L0"] == 1
+
+
+def test_a_source_may_be_read_only_and_hold_the_result(tmp_path: Path) -> None:
+    source = write_folder(tmp_path / "mine", count=2)
+    first = build({"folder": source}, source / "out")
+    assert build({"folder": source}, source / "out") == first
+    for path in (*source.glob("*.*"), source):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    again = build({"folder": source}, tmp_path / "elsewhere")
+    source.chmod(0o755)
+    assert again["fingerprint"] == first["fingerprint"]
+
+
+def test_equal_content_has_one_fingerprint_wherever_it_lies_and_other_content_another(tmp_path: Path) -> None:
+    one = build({"folder": write_folder(tmp_path / "a", count=2)}, tmp_path / "one")
+    (tmp_path / "a" / "notes.txt").write_text("no picture and no question")
+    assert build({"folder": tmp_path / "a"}, tmp_path / "two")["fingerprint"] == one["fingerprint"]
+    other = build({"folder": write_folder(tmp_path / "b", count=3)}, tmp_path / "three")
+    assert other["fingerprint"] != one["fingerprint"]
+
+
+def with_a_bad_row(folder: Path) -> Path:
+    source = write_folder(folder, count=2)
+    lines = (source / "questions.jsonl").read_text().splitlines()
+    bad = {**json.loads(lines[0]), "image": "[missing].png", "question": "Where is the picture?"}
+    (source / "questions.jsonl").write_text("\n".join([*lines, json.dumps(bad)]) + "\n")
+    return source
+
+
+def test_strict_stops_at_a_skipped_row_with_nothing_written(tmp_path: Path) -> None:
+    source, out = with_a_bad_row(tmp_path / "mine"), tmp_path / "out"
+    for _ in range(2):
+        told = r"1 of 3 rows cannot be used; .*1 x picture missing on disk \(questions.jsonl, line 3: \[missing\].png\)"
+        with pytest.raises(MedqDegError, match=told):
+            build({"folder": source}, out, strict=True)
+        assert not list(out.rglob("*.parquet"))
+    assert build({"folder": source}, out)["counts"]["severity"]["L0"] == 2
+    with pytest.raises(MedqDegError, match="1 of 3 rows cannot be used"):
+        build({"folder": source}, out, strict=True)
+
+
+def test_the_command_says_what_it_kept_and_skipped_and_ends_with_1(tmp_path: Path) -> None:
+    source, out = with_a_bad_row(tmp_path / "mine"), tmp_path / "out[/red]"
+    command = [sys.executable, "-m", "medq_deg", "build", "--folder", str(source), "--out", str(out)]
+    for _ in range(2):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1, done.stderr
+        assert "3 rows read, 2 kept" in done.stdout
+        assert "skipped: 1 x picture missing on disk (questions.jsonl, line 3: [missing].png)" in done.stdout
+        assert str(out) in done.stdout
+    strict = subprocess.run([*command, "--strict"], capture_output=True, text=True, check=False)
+    assert strict.returncode == 2
+    assert "1 of 3 rows cannot be used" in strict.stderr
+    whole = [*command[:-3], str(write_folder(tmp_path / "whole", count=1)), "--out", str(tmp_path / "all")]
+    assert subprocess.run(whole, capture_output=True, text=True, check=False).returncode == 0
+
+
+def test_a_second_build_on_one_folder_is_refused_while_the_first_runs(source: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def second(stage: str, done: int, total: int) -> None:
+        del stage, done, total
+        with pytest.raises(MedqDegError, match="another process is building here"):
+            build({"folder": source}, out)
+
+    first = build({"folder": source}, out, questions=2, progress=second)
+    assert build({"folder": source}, out, questions=2) == first
+    assert not (out / ".lock").exists()
+
+
+@pytest.mark.parametrize(
+    "left", [".build/pictures/.abc.x1.part", ".manifest.json.x1.part", "data/.L1-00000.parquet.x1.part"]
+)
+@pytest.mark.parametrize("final", [False, True])
+def test_what_a_killed_build_left_is_gone_after_the_next(tmp_path: Path, left: str, final: bool) -> None:
+    source, out = write_folder(tmp_path / "mine", count=2), tmp_path / "out"
+    if final:
+        build({"folder": source}, out)
+    (out / left).parent.mkdir(parents=True, exist_ok=True)
+    (out / left).write_bytes(b"torn")
+    build({"folder": source}, out)
+    assert not [path.name for path in out.rglob("*") if path.name.endswith(".part") or path.name in (".build", ".lock")]
+
+
+def test_shards_of_another_source_are_never_gone_on_with(tmp_path: Path) -> None:
+    source, out = write_folder(tmp_path / "mine", count=2), tmp_path / "out"
+    build({"folder": source}, out)
+    (out / "manifest.json").unlink()
+    write_folder(source, count=3)
+    with pytest.raises(MedqDegError, match="holds a build with other settings"):
+        build({"folder": source}, out)
+
+
+def test_many_rows_about_one_picture_decode_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_folder(tmp_path / "mine", count=1)
+    record = json.loads((source / "questions.jsonl").read_text())
+    rows = [{**record, "question": f"{record['question']} ({number})"} for number in range(300)]
+    (source / "questions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    decoded = []
+    monkeypatch.setattr(clean, "open_image", lambda data: decoded.append(1) or open_image(data))
+    report = LoadReport()
+    pairs = clean.collect(read_folder(source, report), tmp_path / "pictures", report)
+    assert len(pairs) == report.rows_kept == 300
+    assert len(decoded) == len(list((tmp_path / "pictures").iterdir())) == 1
 
 
 def test_a_subset_of_questions_can_be_kept(source: Path, tmp_path: Path) -> None:

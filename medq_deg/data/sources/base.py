@@ -136,6 +136,7 @@ class Row:
 
 _PLACES_SHOWN: Final = 5
 _NAMES_COUNTED: Final = 1000
+_NAMES_SHOWN: Final = 10
 _OTHER_NAMES: Final = "(other names)"
 
 
@@ -148,6 +149,9 @@ class _Places:
         self.count += 1
         if len(self.first) < _PLACES_SHOWN:
             self.first.append(place)
+
+    def __str__(self) -> str:
+        return "; ".join(self.first) + (", ..." if self.count > len(self.first) else "")
 
     def as_dict(self) -> dict[str, Any]:
         return {"count": self.count, "first": list(self.first)}
@@ -216,16 +220,33 @@ class LoadReport:
             "unknown_skills": dict(self.unknown_skills.most_common()),
         }
 
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> LoadReport:
+        """Return the report that `as_dict` told of."""
+        report = cls()
+        report.rows_read, report.rows_kept = told["rows_read"], told["rows_kept"]
+        report.unknown_modalities.update(told["unknown_modalities"])
+        report.unknown_skills.update(told["unknown_skills"])
+        for group, places in ((report._skipped, told["skipped"]), (report._notes, told["notes"])):
+            group.update({text: _Places(found["count"], list(found["first"])) for text, found in places.items()})
+        return report
+
+    def reasons(self) -> str:
+        """Return why rows were skipped, each reason with the places of the first, in one line."""
+        return (
+            "; ".join(f"{places.count:,} x {text} ({places})" for text, places in _by_count(self._skipped))
+            or "they hold no row"
+        )
+
     def __str__(self) -> str:
         lines = [f"{self.rows_read:,} rows read, {self.rows_kept:,} kept"]
         for title, group in (("skipped", self._skipped), ("kept, but", self._notes)):
-            for text, places in _by_count(group):
-                more = ", ..." if places.count > len(places.first) else ""
-                lines.append(f"{title}: {places.count:,} x {text} ({'; '.join(places.first)}{more})")
+            lines += [f"{title}: {places.count:,} x {text} ({places})" for text, places in _by_count(group)]
         for title, names in (("modalities", self.unknown_modalities), ("skills", self.unknown_skills)):
             if names:
-                counted = ", ".join(f"{name} ({count:,})" for name, count in names.most_common())
-                lines.append(f"unknown {title}: {counted}")
+                counted = ", ".join(f"{name} ({count:,})" for name, count in names.most_common(_NAMES_SHOWN))
+                more = f", and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
+                lines.append(f"unknown {title}: {counted}{more}")
         return "\n".join(lines)
 
 

@@ -26,7 +26,9 @@ from medq_deg.data.sources.pictures import only_one, picture_from_file, scan_fro
 from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
-NEEDED = "a folder with pictures and one CSV, TSV or JSONL of question, options (or A, B, ...), answer, modality and image"
+NEEDED = (
+    "a folder with pictures and one CSV, TSV or JSONL of question, options (or A, B, ...), answer, modality and image"
+)
 _REQUIRED = ("question", "answer", "image")
 
 
@@ -53,7 +55,9 @@ def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
     )
     if len(tables) != 1:
         names = ", ".join(path.name for path in tables[:5]) or "none"
-        raise MedqDegError(f"{folder} must have one CSV, TSV or JSONL file at its top, found {names}; needed is {NEEDED}")
+        raise MedqDegError(
+            f"{folder} must have one CSV, TSV or JSONL file at its top, found {names}; needed is {NEEDED}"
+        )
     if tables[0].suffix.casefold() == ".jsonl":
         return _records(folder, jsonl_rows(tables[0], _REQUIRED, NEEDED), report)
     delimiters = "\t,;" if tables[0].suffix.casefold() == ".tsv" else ",;\t"
