@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from medq_deg import taxonomy as taxonomy
     from medq_deg.data.fly import OnTheFly as OnTheFly
     from medq_deg.data.fly import apply_plan as apply_plan
+    from medq_deg.data.load import open_data as open_data
     from medq_deg.data.plan import make_plan as make_plan
     from medq_deg.degradations import DEGRADATIONS as DEGRADATIONS
     from medq_deg.degradations import degrade as degrade
@@ -36,6 +37,7 @@ _HOME = {
     "make_plan": "medq_deg.data.plan",
     "apply_plan": "medq_deg.data.fly",
     "OnTheFly": "medq_deg.data.fly",
+    "open_data": "medq_deg.data.load",
 }
 _MODULES = ("metrics", "taxonomy")
 
@@ -49,6 +51,7 @@ __all__ = [
     "degrade",
     "make_plan",
     "metrics",
+    "open_data",
     "parse_answer",
     "read_image",
     "taxonomy",

@@ -7,11 +7,9 @@ They are wrapped when those libraries are imported, by whomever, so that importi
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
@@ -20,10 +18,12 @@ from types import ModuleType
 from typing import Any
 
 DATASETS = ("medq-deg", "medq_deg")
-"""Bare names that `load_dataset` understands. A folder of that name in the working directory goes first."""
+"""Bare names that `load_dataset` understands. A folder of that name in the working directory goes first if it holds the
+parquet files of a dataset; one that merely is called so, such as a clone of this project, does not."""
 
 METRICS = ("calibration_shift",)
-"""Bare names that `evaluate.load` understands. A folder of that name in the working directory goes first."""
+"""Bare names that `evaluate.load` understands. A folder of that name in the working directory goes first if it holds a
+module of that name."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -35,21 +35,31 @@ def metric_folder(name: str) -> Path:
 
 
 def register() -> None:
-    """Wrap both libraries' look-up of names, each now if it is imported, else as soon as it is."""
+    """Wrap both libraries' look-up of names, each now if it is imported, else as soon as it is.
+
+    Pictures by reference are made known to fsspec too, for a checkout that is used without being installed.
+    """
+    _after_import("fsspec.registry", _name_pictures)
     _after_import("datasets.load", _wrap_datasets)
     _after_import("evaluate.loading", _wrap_evaluate)
 
 
+@functools.cache
 def dataset_hash() -> str:
     """Return the hash that names the cache of the datasets builder: it covers all code that decides on rows."""
+    import hashlib
+
     from medq_deg.degradations.version import code_fingerprint
 
     digest = hashlib.sha256(code_fingerprint().encode())
-    folders = ("data", "data/sources", "demo")
+    folders = ("", "data", "data/sources", "demo", "demo/images")
     for path in sorted(path for folder in folders for path in (_PACKAGE / folder).glob("*.*")):
         digest.update(path.read_bytes())
-    digest.update((_PACKAGE / "taxonomy.py").read_bytes())
     return digest.hexdigest()
+
+
+def _name_pictures(registry: ModuleType) -> None:
+    registry.register_implementation("medq-deg", "medq_deg.data.reference.DegradedPictures", clobber=True)
 
 
 def _wrap_datasets(load: ModuleType) -> None:
@@ -57,7 +67,7 @@ def _wrap_datasets(load: ModuleType) -> None:
 
     @functools.wraps(original)
     def dataset_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
-        if path in DATASETS and not os.path.isdir(path):
+        if path in DATASETS and not any(Path(path).glob("data/*.parquet")):
             return load.DatasetModule("medq_deg.data.builder", dataset_hash(), {"dataset_name": "medq-deg"})
         return original(path, *arguments, **options)
 
@@ -69,7 +79,7 @@ def _wrap_evaluate(loading: ModuleType) -> None:
 
     @functools.wraps(original)
     def evaluation_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
-        if path in METRICS and not os.path.isdir(path):
+        if path in METRICS and not (Path(path) / f"{path}.py").is_file():
             path = str(metric_folder(path))
         return original(path, *arguments, **options)
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medq_deg.data.load import load_rows
+from medq_deg.data.load import open_data
 from medq_deg.demo.crops import KINDS, crop_questions, facts, held_out_rows, part_box, read_part
 from medq_deg.demo.model import demo_model
 from medq_deg.models.prompts import build_prompt
@@ -33,7 +33,7 @@ def test_the_three_parts_of_every_picture_share_no_pixel() -> None:
 
 def test_held_out_rows_show_the_test_part_and_nothing_else() -> None:
     rows = held_out_rows()
-    assert [row["id"] for row in rows.columns()] == [row["id"] for row in load_rows("demo-held-out").columns()]
+    assert [row["id"] for row in rows.columns()] == [row["id"] for row in open_data("demo-held-out").columns()]
     clean = crop_questions("test")
     assert {row["question_id"] for row in rows.columns()} == {row["question_id"] for row in clean}
     for record, row in zip(facts(), clean, strict=True):

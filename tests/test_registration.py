@@ -48,15 +48,19 @@ def test_other_names_are_looked_up_as_before(tmp_path: Path) -> None:
     assert python(code, tmp_path).endswith("True")
 
 
-def test_a_folder_of_that_name_in_the_working_directory_goes_first(tmp_path: Path) -> None:
+def test_a_folder_goes_first_only_if_it_holds_what_its_name_says(tmp_path: Path) -> None:
     folder = tmp_path / "calibration_shift"
     folder.mkdir()
-    code = (
-        "import medq_deg, evaluate\n"
-        "try:\n    evaluate.load('calibration_shift')\n"
-        "except FileNotFoundError as error: print('calibration_shift.py' in str(error))\n"
+    code = "import medq_deg, evaluate; print(type(evaluate.load('calibration_shift')).__name__)"
+    assert python(code, tmp_path) == "CalibrationShift"
+    (folder / "calibration_shift.py").write_text(
+        "import datasets\nimport evaluate\n"
+        "class Mine(evaluate.Metric):\n"
+        "    def _info(self):\n"
+        "        wanted = datasets.Features({'predictions': datasets.Value('string')})\n"
+        "        return evaluate.MetricInfo(description='', citation='', features=wanted)\n"
     )
-    assert python(code, tmp_path) == "True"
+    assert python(code, tmp_path) == "Mine"
 
 
 def test_importing_twice_wraps_once(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from medq_deg.cli.console import bar, console, run_progress, say, tell_failure
+from medq_deg.cli.console import bar, console, run_progress, say, stages, tell_failure
 from medq_deg.cli.options import Seed
 from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
@@ -29,7 +29,10 @@ def evaluate(
         Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
     ] = None,
     data: Annotated[
-        str, typer.Option(help="`demo`, `demo-held-out`, or a folder that `medq-deg build` wrote.")
+        str,
+        typer.Option(
+            help="`demo`, `demo-held-out`, `release`, `release:DIR`, a folder that `medq-deg build` wrote, or ORG/NAME."
+        ),
     ] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
@@ -84,7 +87,7 @@ def evaluate(
     An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
     """
     from medq_deg.cli.tables import print_dry_run, print_summary
-    from medq_deg.data.load import data_version, load_rows
+    from medq_deg.data.load import open_data
     from medq_deg.evaluation.processes import processes
     from medq_deg.evaluation.run import Shard, check_options, try_rows
     from medq_deg.evaluation.run import evaluate as run
@@ -94,7 +97,8 @@ def evaluate(
         raise MedqDegError("--out is needed: the folder of the run")
     check_options(trials, seed, parser)
     part = Shard.parse(shard) if shard is not None else None
-    rows = load_rows(data)
+    with stages() as opening:
+        rows = open_data(data, opening)
     launched = processes()
     quiet = launched.rank > 0
     with console.status("loading the model"):
@@ -131,8 +135,8 @@ def evaluate(
                 loaded,
                 rows,
                 out,
-                data_name=Path(data).resolve().name,
-                data_version=data_version(data),
+                data_name=rows.name,
+                data_version=rows.fingerprint,
                 trials=trials,
                 seed=seed,
                 parser=parser,

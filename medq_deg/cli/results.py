@@ -75,15 +75,15 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file; figures go beside it.")] = Path("report.html"),
     coverage: Coverage = 1.0,
     data: Annotated[
-        str | None, typer.Option(help="Data of the runs, for their pictures: `demo`, or a built folder.")
+        str | None, typer.Option(help="Data of the runs, for their pictures, as in `medq-deg evaluate --data`.")
     ] = None,
 ) -> None:
     """Write a page on one or more runs: one HTML file, and its figures as SVG, PNG and CSV."""
-    from medq_deg.data.load import load_rows
+    from medq_deg.data.load import open_data
     from medq_deg.report.write import write_report
 
     with stages() as progress:
-        rows = load_rows(data) if data is not None else None
+        rows = open_data(data, progress) if data is not None else None
         written = write_report(runs, out, coverage=coverage, data=rows, progress=progress)
     _written(written[0])
 

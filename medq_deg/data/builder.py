@@ -1,28 +1,48 @@
-"""`load_dataset("medq-deg")`: the demo set, a local build, or the authors' release.
+"""`load_dataset("medq-deg")`: what `medq_deg.open_data` finds, as a dataset in the cache of `datasets`.
 
 The class works when called directly; `medq_deg.registration` makes the bare name find it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import datasets
-import pyarrow.parquet as pq
 
 from medq_deg import demo
 from medq_deg.data.features import encoded, features
-from medq_deg.data.planned import PlannedRows
-from medq_deg.data.schema import COLUMNS, row, row_seed
-from medq_deg.data.sources import LoadReport, read_release
+from medq_deg.data.load import DEMO, HUB_RELEASE, RELEASE, open_data
+from medq_deg.data.schema import COLUMNS
+from medq_deg.data.stored import StoredRows, rows_of_group
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import SEVERITY_NAMES
 
-RELEASE = "jiyaoliufd/MedQ-DEG-Bench"
 DESCRIPTION = "Questions about medical images, clean (L0) and at a mild (L1) and a severe (L2) degradation of 18 types."
-DEMO, RELEASED, DEFAULT = "demo", "release", "default"
+DEFAULT = "default"
+
+
+class MedqDegConfig(datasets.BuilderConfig):  # type: ignore[misc]
+    """A configuration whose cache is named by what the data holds, not by where it lies."""
+
+    def create_config_id(self, config_kwargs: dict[str, Any], custom_features: datasets.Features | None = None) -> str:
+        """Return the name of the cache folder: it changes with the content, and equal contents share it."""
+        if self.name == DEMO:
+            return str(super().create_config_id(config_kwargs, custom_features))
+        others = {name: value for name, value in config_kwargs.items() if name != "data_dir"}
+        content = open_data(self.data()).fingerprint
+        return str(super().create_config_id({**others, "content": content}, custom_features))
+
+    def data(self) -> str:
+        """Return the name of the data as `medq_deg.open_data` wants it."""
+        if self.name == DEMO:
+            return DEMO
+        if not self.data_dir:
+            return RELEASE
+        if not Path(self.data_dir).is_dir():
+            raise MedqDegError(f"data_dir {str(self.data_dir)!r} is not a folder")
+        return f"{RELEASE}:{self.data_dir}" if self.name == RELEASE else str(Path(self.data_dir).absolute())
 
 
 class MedqDegBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
@@ -34,10 +54,11 @@ class MedqDegBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
     """
 
     VERSION = datasets.Version("0.1.0")
+    BUILDER_CONFIG_CLASS = MedqDegConfig
     BUILDER_CONFIGS = [  # noqa: RUF012
-        datasets.BuilderConfig(name=DEFAULT, version=VERSION, description=DESCRIPTION),
-        datasets.BuilderConfig(name=DEMO, version=VERSION, description=f"{DEMO}: {demo.NOTE}"),
-        datasets.BuilderConfig(name=RELEASED, version=VERSION, description=f"The authors' release, {RELEASE}."),
+        MedqDegConfig(name=DEFAULT, version=VERSION, description=DESCRIPTION),
+        MedqDegConfig(name=DEMO, version=VERSION, description=f"{DEMO}: {demo.NOTE}"),
+        MedqDegConfig(name=RELEASE, version=VERSION, description=f"The authors' release, {HUB_RELEASE}."),
     ]
     DEFAULT_CONFIG_NAME = DEFAULT
 
@@ -49,92 +70,29 @@ class MedqDegBuilder(datasets.GeneratorBasedBuilder):  # type: ignore[misc]
         )
 
     def _split_generators(self, dl_manager: Any) -> list[Any]:
-        if self.config.name == DEMO:
-            rows = demo.rows()
-            places: dict[str, list[Any]] = {name: [] for name in SEVERITY_NAMES}
-            for place, each in enumerate(rows.columns()):
+        data = open_data(self.config.data())
+        if not data.shards:
+            places: dict[str, list[int]] = {name: [] for name in SEVERITY_NAMES}
+            for place, each in enumerate(data.columns()):
                 places[SEVERITY_NAMES[each["severity"]]].append(place)
-            return _splits("demo", {name: _pieces(values) for name, values in places.items()})
-        folder = Path(self.config.data_dir) if self.config.data_dir else None
-        if folder is not None and not folder.is_dir():
-            raise MedqDegError(f"data_dir {str(folder)!r} is not a folder")
-        if folder is not None and self.config.name == DEFAULT:
-            return _splits("parquet", _shards(folder))
-        return _splits("release", {name: [[str(folder or _download()), s]] for s, name in enumerate(SEVERITY_NAMES)})
+            return _splits({name: _pieces(data.name, values) for name, values in places.items()})
+        # Row groups, not files, are what `datasets` divides among processes: a small build has one file a split.
+        return _splits({name: StoredRows(paths).groups for name, paths in data.shards.items()})
 
-    def _generate_examples(self, kind: str, pieces: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-        read = _READERS[kind]
-        for piece in pieces:
-            for found in read(piece):
-                yield found["id"], {name: found[name] for name in COLUMNS}
+    def _generate_examples(self, pieces: list[Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+        for source, part in pieces:
+            # `datasets` may turn paths into texts, and tuples into lists.
+            rows = (
+                rows_of_group(Path(source), part) if isinstance(part, int) else map(open_data(source).__getitem__, part)
+            )
+            for found in rows:
+                yield found["id"], {name: value for name, value in encoded(found).items() if name in COLUMNS}
 
 
-def _splits(kind: str, pieces: dict[str, list[Any]]) -> list[Any]:
+def _splits(pieces: dict[str, list[Any]]) -> list[Any]:
     # A list in gen_kwargs is what `datasets` divides among processes: one per split.
-    return [
-        datasets.SplitGenerator(name=name, gen_kwargs={"kind": kind, "pieces": parts}) for name, parts in pieces.items()
-    ]
+    return [datasets.SplitGenerator(name=name, gen_kwargs={"pieces": parts}) for name, parts in pieces.items()]
 
 
-def _pieces(values: list[int], size: int = 32) -> list[list[int]]:
-    return [values[start : start + size] for start in range(0, len(values), size)]
-
-
-def _demo_rows(places: list[int]) -> Iterator[dict[str, Any]]:
-    rows: PlannedRows = demo.rows()
-    for place in places:
-        yield rows[place]
-
-
-def _shards(folder: Path) -> dict[str, list[Any]]:
-    found = {name: sorted(str(path) for path in (folder / "data").glob(f"{name}-*.parquet")) for name in SEVERITY_NAMES}
-    empty = [name for name, paths in found.items() if not paths]
-    if empty:
-        raise MedqDegError(
-            f"{folder}: holds no shards of {', '.join(empty)}; make them with `medq-deg build ... --out {folder}`, or "
-            f"name the authors' TSV files with load_dataset('medq-deg', 'release', data_dir=...)"
-        )
-    # Row groups, not files, are what `datasets` divides among processes: a small build has one file a split.
-    return {
-        name: [[path, group] for path in paths for group in range(pq.read_metadata(path).num_row_groups)]
-        for name, paths in found.items()
-    }
-
-
-def _parquet_rows(piece: tuple[str, int]) -> Iterator[dict[str, Any]]:
-    path, group = piece
-    with pq.ParquetFile(path) as file:
-        yield from file.read_row_group(group).to_pylist()
-
-
-def _release_rows(piece: tuple[str, int]) -> Iterator[dict[str, Any]]:
-    folder, severity = piece
-    for record in read_release(Path(folder), LoadReport()):
-        if record.severity == severity:
-            seed = row_seed(0, record.key, record.degradation) if severity else 0
-            columns = encoded(row(record.as_question(record.key), record.degradation, severity, seed))
-            yield {**columns, "image": {"bytes": record.picture, "path": None}}
-
-
-_READERS: dict[str, Callable[[Any], Iterator[dict[str, Any]]]] = {
-    "demo": _demo_rows,
-    "parquet": _parquet_rows,
-    "release": _release_rows,
-}
-
-
-def _download() -> Path:
-    from huggingface_hub import cached_assets_path, snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
-
-    try:
-        # Real files, not links into a cache: a picture that is a link out of its folder is refused.
-        folder = cached_assets_path("medq-deg", namespace="release")
-        return Path(snapshot_download(RELEASE, repo_type="dataset", local_dir=folder))
-    except (OSError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled) as error:
-        raise MedqDegError(
-            f"the authors' release cannot be fetched from the Hub ({type(error).__name__}). Download the TSV files of "
-            f"the dataset {RELEASE} and load them with load_dataset('medq-deg', 'release', data_dir=FOLDER); or build "
-            "the benchmark from its sources with `medq-deg build` and load it with load_dataset('medq-deg', "
-            "data_dir=OUT); or try load_dataset('medq-deg', 'demo'), which needs no network"
-        ) from None
+def _pieces(name: str, places: list[int], size: int = 32) -> list[tuple[str, list[int]]]:
+    return [(name, places[start : start + size]) for start in range(0, len(places), size)]

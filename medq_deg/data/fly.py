@@ -1,22 +1,28 @@
-"""Pictures that are degraded when they are read: a plan over clean rows, or one degradation over any dataset."""
+"""Pictures that are degraded when they are read: a plan over clean rows, or one degradation over any dataset.
+
+Both give datasets whose pictures are references (`medq_deg.data.reference`): whatever is done to such a dataset, its
+pictures are the degraded ones.
+"""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import datasets
 import pyarrow as pa
 from datasets.fingerprint import Hasher
+from datasets.table import embed_table_storage
 from PIL import Image
 
 from medq_deg.data.features import features
 from medq_deg.data.plan import Plan
+from medq_deg.data.reference import as_storage, content_key, places_of, reference, with_references
 from medq_deg.data.schema import COLUMNS
 from medq_deg.degradations import DEGRADATIONS, degrade
 from medq_deg.degradations.version import code_fingerprint
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import pixels
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import (
@@ -29,7 +35,7 @@ from medq_deg.taxonomy import (
     resolve_severity,
 )
 
-_STREAM_SHARDS, _STREAM_BATCH = 64, 16
+_STREAM_SHARDS, _STORE_BATCH = 64, 16
 _DEGRADATION_CODES = {name: code for code, name in enumerate(DEGRADATION_LABELS)}
 _CATEGORY_CODES = {name: code for code, name in enumerate(CATEGORY_LABELS)}
 
@@ -46,9 +52,9 @@ def apply_plan(
     plan : Plan
         From `medq_deg.make_plan`.
     cached : bool
-        False: no picture is stored; each is degraded when it is read, by a transform that survives `select`,
-        `shuffle`, `map`, pickling and workers. The `image` column is empty beneath it: `with_format(None)` shows that.
-        True: every picture is made now and stored in the cache of `datasets`. Both give the same pixels.
+        False: no picture is stored; each is degraded when it is read, see `medq_deg.data.reference`. True: every
+        picture is made now and stored in the cache of `datasets`, so that the rows no longer need the clean ones, nor
+        this package. Both give the same pixels.
     streaming : bool
         Return a `datasets.IterableDataset` whose pictures are made as it is iterated.
 
@@ -56,91 +62,89 @@ def apply_plan(
     -------
     datasets.Dataset or datasets.IterableDataset
         One row per row of the plan, in its order. Its fingerprint follows from the clean rows, the plan and the code of
-        the degradations.
+        the degradations. Its other columns can be read without a picture being made.
 
     Raises
     ------
     MedqDegError
-        If the plan names a question that the clean rows do not have.
+        If `clean` is no `datasets.Dataset` or lacks a column, or the plan is none or names a question that the clean
+        rows do not have; when a picture is read, if it cannot be degraded or the clean rows are gone.
     """
-    place = {question: index for index, question in enumerate(clean.with_format(None)["question_id"])}
+    _check_dataset(clean, "apply_plan")
+    if not isinstance(plan, Plan):
+        raise MedqDegError(f"a plan from medq_deg.make_plan is needed, got {type(plan).__name__}")
+    wanted = features()
+    lacking = [name for name in ("image", *_kept(wanted)) if name not in clean.column_names]
+    if lacking:
+        raise MedqDegError(f"the clean rows lack the columns {', '.join(lacking)}; theirs are {_listed(clean)}")
+    _check_pictures(clean, "image")
+    plain = clean.with_format(None)
+    place = {question: index for index, question in enumerate(plain["question_id"])}
     missing = next((row.question_id for row in plan if row.question_id not in place), None)
     if missing is not None:
         raise MedqDegError(f"the plan has question {missing!r}, which the clean rows do not have")
     sources = [place[row.question_id] for row in plan]
-    wanted = features()
-    table = clean.with_format(None).remove_columns("image").flatten_indices().data.table
-    table = table.take(pa.array(sources, pa.int64())).combine_chunks()
+    columns = plain.select_columns(_kept(wanted)).with_format("arrow")[:]
+    table = columns.take(pa.array(sources, pa.int64())).combine_chunks()
+    pictures, modalities = places_of(plain, "image"), [_modality(code) for code in plain["modality"]]
     made = {
         "id": pa.array([row.id for row in plan], pa.string()),
         "degradation": pa.array([_DEGRADATION_CODES[row.degradation] for row in plan], pa.int64()),
         "category": pa.array([_CATEGORY_CODES[category_of(row.degradation)] for row in plan], pa.int64()),
         "severity": pa.array([row.severity for row in plan], pa.int32()),
         "seed": pa.array([row.seed for row in plan], pa.int64()),
-        "image": pa.nulls(len(plan), wanted["image"].pa_type),
+        "image": as_storage(
+            [
+                reference(
+                    pictures[source], row.degradation, row.severity, row.id, seed=row.seed, modality=modalities[source]
+                )
+                for row, source in zip(plan, sources, strict=True)
+            ]
+        ),
     }
-    columns = {name: made[name] if name in made else table.column(name) for name in COLUMNS}
     digest = Hasher.hash([clean._fingerprint, [row.id for row in plan], plan.seed, code_fingerprint()])
     rows = datasets.Dataset(
-        datasets.table.InMemoryTable(pa.table(columns).cast(wanted.arrow_schema)),
+        datasets.table.InMemoryTable(
+            pa.table({name: made[name] if name in made else table.column(name) for name in COLUMNS}).cast(
+                wanted.arrow_schema
+            )
+        ),
         info=datasets.DatasetInfo(features=wanted),
         fingerprint=digest,
     )
-    transform = PlanTransform(clean.select_columns(["question_id", "image"]), digest)
     if streaming:
-        shards = min(len(plan), _STREAM_SHARDS)
-        return rows.to_iterable_dataset(num_shards=shards).map(transform, batched=True, batch_size=_STREAM_BATCH)
-    lazy = rows.with_transform(transform)
-    return lazy.map(_keep, features=wanted, new_fingerprint=f"{digest}c") if cached else lazy
+        return rows.to_iterable_dataset(num_shards=max(1, min(len(plan), _STREAM_SHARDS)))
+    if not cached:
+        return rows
+    stored = rows.with_format("arrow").map(
+        embed_table_storage,
+        batched=True,
+        batch_size=_STORE_BATCH,
+        features=wanted,
+        new_fingerprint=f"{digest}c",
+        desc="Degrading pictures",
+    )
+    return stored.with_format(None)
 
 
-def _keep(row: dict[str, Any]) -> dict[str, Any]:
-    return row
+def _kept(wanted: datasets.Features) -> list[str]:
+    """Return the columns that the rows of a plan take over from the clean ones."""
+    return [name for name in wanted if name not in ("id", "degradation", "category", "severity", "seed", "image")]
 
 
-class PlanTransform:
-    """Fills the picture of planned rows from the clean ones.
-
-    It holds the clean pictures' dataset (a memory map, no pixels) and no random state, so that `datasets` can hash
-    and pickle it.
-    """
-
-    def __init__(self, clean: datasets.Dataset, digest: str) -> None:
-        self._clean = clean.with_format(None)
-        self._digest = digest
-        self._place: dict[str, int] | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {"_clean": self._clean, "_digest": self._digest, "_place": None}
-
-    def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        """Return the batch with pictures, if the columns that they need are there."""
-        result = {name: list(values) for name, values in batch.items()}
-        if "image" not in result:
-            return result
-        lacking = {"question_id", "degradation", "severity", "seed", "modality"} - set(result)
-        if lacking:
-            raise MedqDegError(f"a picture that is made on the fly needs the columns {', '.join(sorted(lacking))} too")
-        if self._place is None:
-            self._place = {question: index for index, question in enumerate(self._clean["question_id"])}
-        keys = ("question_id", "degradation", "severity", "seed", "modality")
-        planned = zip(*(result[name] for name in keys), strict=True)
-        result["image"] = [self._picture(self._place[question], *rest) for question, *rest in planned]
-        return result
-
-    def _picture(self, place: int, degradation: int, severity: int, seed: int, modality: int) -> Image.Image:
-        image: Image.Image = self._clean[place]["image"]
-        if not severity:
-            return image
-        return degrade(image, DEGRADATION_LABELS[degradation], severity, seed, modality=MODALITIES[modality])
+def _modality(value: int | str) -> str:
+    return MODALITIES[value] if isinstance(value, int) else resolve_modality(value)
 
 
 class OnTheFly:
-    """One degradation as a transform for any dataset with a column of pictures.
+    """One degradation for any dataset with a column of pictures.
 
-    ``dataset.with_transform(medq_deg.OnTheFly("gaussian_noise", severity=2))``. Each picture's seed is derived from
-    `seed` and the row's id, or, without ids, from the picture's own pixels, so that order, shuffling and workers change
-    nothing.
+    ``dataset.with_transform(medq_deg.OnTheFly("gaussian_noise", severity=2))``. The pictures of what this returns are
+    references, see `medq_deg.data.reference`: unlike under other transforms, they stay degraded whatever is done next.
+    A stream, and whoever wants the pictures stored, uses ``dataset.map(medq_deg.OnTheFly(...), batched=True)``.
+
+    Each picture's seed is derived from `seed` and the row's id, or, without ids, from the picture's own pixels, so that
+    order, shuffling and workers change nothing.
 
     Parameters
     ----------
@@ -184,28 +188,132 @@ class OnTheFly:
         DEGRADATIONS[self.degradation].check_parameters(names)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        """Return the batch with degraded pictures."""
-        result = {name: list(values) for name, values in batch.items()}
+        """Return a batch with degraded pictures, for ``map(..., batched=True)``."""
+        if not isinstance(batch, Mapping):
+            raise MedqDegError(
+                f"OnTheFly works on batches of rows, got {type(batch).__name__}: use dataset.with_transform(...), or "
+                "dataset.map(..., batched=True)"
+            )
         for name in (self.column, self.id_column):
-            if name is not None and name not in result:
-                raise MedqDegError(f"no column {name!r}; the columns are {', '.join(result)}")
-        images = result[self.column]
-        ids = result[self.id_column] if self.id_column else [_content(image) for image in images]
-        result[self.column] = [
-            degrade(
-                image,
+            if name is not None and name not in batch:
+                raise MedqDegError(f"no column {name!r}; the columns are {', '.join(batch)}")
+        images = batch[self.column]
+        if not isinstance(images, Sequence) or isinstance(images, (str, bytes)):
+            raise MedqDegError(
+                f"OnTheFly works on batches, column {self.column!r} holds one row alone: use map(..., batched=True)"
+            )
+        keys = batch[self.id_column] if self.id_column else [None] * len(images)
+        made = [self._degraded(image, key, row) for row, (image, key) in enumerate(zip(images, keys, strict=True))]
+        return {name: made if name == self.column else list(values) for name, values in batch.items()}
+
+    def _degraded(self, image: Any, key: Any, row: int) -> Image.Image:
+        _check_picture(image, f"row {row} of the batch, column {self.column!r}")
+        key = content_key(pixels(image)) if key is None else key
+        made: Image.Image = degrade(
+            image,
+            self.degradation,
+            self.severity,
+            derive_seed(self.seed, key, self.degradation),
+            modality=self.modality,
+            **self.options,
+        )
+        return made
+
+    def applied(self, dataset: datasets.Dataset) -> datasets.Dataset:
+        """Return a dataset whose pictures are references to degraded ones: what ``with_transform`` does with this."""
+        for name in (self.column, self.id_column):
+            if name is not None and name not in dataset.column_names:
+                raise MedqDegError(f"no column {name!r}; the columns are {_listed(dataset)}")
+        _check_pictures(dataset, self.column)
+        places = places_of(dataset, self.column)
+        return with_references(dataset, self.column, list(self._references(dataset, places)), self._digest(dataset))
+
+    def _references(self, dataset: datasets.Dataset, places: Sequence[str]) -> Iterator[str]:
+        ids = dataset.with_format(None)[self.id_column] if self.id_column else [None] * len(places)
+        for number, (place, key) in enumerate(zip(places, ids, strict=True)):
+            seed = (
+                {"content_seed": self.seed} if key is None else {"seed": derive_seed(self.seed, key, self.degradation)}
+            )
+            yield reference(
+                place,
                 self.degradation,
                 self.severity,
-                derive_seed(self.seed, key, self.degradation),
+                f"{number if key is None else key}_{self.degradation}_L{self.severity}",
                 modality=self.modality,
-                **self.options,
+                options=self.options or None,
+                **seed,
             )
-            for image, key in zip(images, ids, strict=True)
-        ]
-        return result
+
+    def _digest(self, dataset: datasets.Dataset) -> str:
+        return str(Hasher.hash([dataset._fingerprint, sorted(vars(self).items(), key=str)]))
 
 
-def _content(image: Image.Image) -> str:
-    array = pixels(image)
-    mode, size = ("L" if array.ndim == 2 else "RGB"), array.shape[1::-1]
-    return hashlib.sha256(repr((mode, size)).encode() + array.tobytes()).hexdigest()
+def _listed(dataset: datasets.Dataset) -> str:
+    return ", ".join(dataset.column_names)
+
+
+def _check_dataset(clean: Any, what: str) -> None:
+    if isinstance(clean, (datasets.DatasetDict, datasets.IterableDatasetDict)):
+        raise MedqDegError(f"{what} takes one split of clean rows, got all of {', '.join(clean)}: take the one of L0")
+    if isinstance(clean, datasets.IterableDataset):
+        raise MedqDegError(
+            f"{what} needs clean rows that can be read in any order, got a stream: load them without streaming=True, "
+            "and let the result stream with apply_plan(..., streaming=True)"
+        )
+    if not isinstance(clean, datasets.Dataset):
+        raise MedqDegError(f"{what} takes a datasets.Dataset of clean rows, got {type(clean).__name__}")
+
+
+def _check_pictures(dataset: datasets.Dataset, column: str) -> None:
+    """Raise `MedqDegError` unless a column holds one picture a row."""
+    feature = dataset.features[column]
+    if not isinstance(feature, datasets.Image):
+        raise MedqDegError(
+            f"column {column!r} must hold one picture a row (datasets.Image), it holds {feature}; take pictures out of "
+            "lists with map, or cast the column"
+        )
+    if not feature.decode:
+        raise MedqDegError(
+            f"the pictures of column {column!r} are not decoded: cast_column({column!r}, datasets.Image()) first"
+        )
+
+
+def _check_picture(image: Any, where: str) -> None:
+    if image is None:
+        raise ImageError(f"{where}: there is no picture")
+    if isinstance(image, (list, tuple)):
+        raise ImageError(f"{where}: holds a list of {len(image)} pictures, one is needed")
+    if isinstance(image, Mapping):
+        raise ImageError(f"{where}: the picture is not decoded; cast_column(..., datasets.Image()) first")
+
+
+def _mend_transforms() -> None:
+    """Let ``with_transform``, ``set_transform`` and ``set_format`` put references in place of an `OnTheFly` transform.
+
+    Left to `datasets`, the clean pictures would stay beneath it, and be shown by everything that sets another format:
+    `with_format`, `concatenate_datasets`, any writer of files.
+    """
+    original = datasets.Dataset.set_format
+    if getattr(original, "knows_medq_deg", False):
+        return
+
+    @functools.wraps(original)
+    def set_format(
+        self: datasets.Dataset,
+        type: str | None = None,
+        columns: list[str] | None = None,
+        output_all_columns: bool = False,
+        **options: Any,
+    ) -> None:
+        transform = options.get("transform")
+        if isinstance(transform, OnTheFly):
+            made = transform.applied(self)
+            self.__dict__.update(made.__dict__)
+            type, options = None, {}
+        original(self, type, columns, output_all_columns, **options)
+
+    set_format.knows_medq_deg = True  # type: ignore[attr-defined]
+    datasets.Dataset.set_format = set_format
+
+
+_mend_transforms()

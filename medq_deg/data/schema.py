@@ -185,13 +185,15 @@ def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Itera
     Parameters
     ----------
     rows : iterable of mappings
-        A `datasets.Dataset` is read without its transform, by column, and its class labels become names.
+        A `datasets.Dataset` is read without its transform, by column, and its class labels become names. Rows with a
+        method `columns` are asked for what it yields.
     names : sequence of str
         Columns to yield.
     """
     features = getattr(rows, "features", None)
     if features is None:
-        for row in rows:
+        columns = getattr(rows, "columns", None)
+        for row in columns() if callable(columns) else rows:
             yield {name: list(row[name]) if name in ("options", "skills") else row[name] for name in names}
         return
     labels = {name: features[name].int2str for name in names if hasattr(features[name], "int2str")}

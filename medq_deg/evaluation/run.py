@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import medq_deg
-from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
@@ -272,7 +271,7 @@ def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None
 
 def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     seen: set[str] = set()
-    columns = list(rows.columns() if isinstance(rows, PlannedRows) else columns_of(rows, TEXT_COLUMNS))
+    columns = list(columns_of(rows, TEXT_COLUMNS))
     for row in columns:
         check_question(row["question_id"], row["question"], row["options"], row["answer"])
         if row["id"] in seen:

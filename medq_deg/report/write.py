@@ -7,8 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.load import EMBEDDED, load_rows
-from medq_deg.data.planned import PlannedRows
+from medq_deg.data.load import EMBEDDED, Data, open_data
 from medq_deg.data.schema import TEXT_COLUMNS, columns_of
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.run import fingerprint
@@ -92,10 +91,13 @@ def _pictures(runs: Sequence[Run], data: Sequence[Mapping[str, Any]] | None) -> 
         embedded = {run.data_name for run in runs} & {*EMBEDDED}
         if len(embedded) != 1:
             return Pictures(None), NO_PICTURES
-        data = load_rows(embedded.pop())
+        data = open_data(embedded.pop())
         pictures = Pictures(data)
         if not any(row["id"] in pictures for run in runs for row in run.answered.rows):
             return Pictures(None), NO_PICTURES  # a folder of the user's that happens to be called so
-    columns = list(data.columns() if isinstance(data, PlannedRows) else columns_of(data, TEXT_COLUMNS))
-    same = all(run.fingerprint == fingerprint(columns, run.answered.settings["data"].get("version")) for run in runs)
+    columns = list(columns_of(data, TEXT_COLUMNS))
+    known = data.fingerprint if isinstance(data, Data) else None
+    same = all(
+        run.fingerprint == fingerprint(columns, known or run.answered.settings["data"].get("version")) for run in runs
+    )
     return Pictures(data), "" if same else OTHER_PICTURES
