@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -13,11 +13,18 @@ from medq_deg.cli.options import Seed
 from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
 
+if TYPE_CHECKING:
+    from medq_deg.evaluation.controls import Controls, Picture
+
 evaluating = typer.Typer()
+
+ORDERS = 5
+"""Orders of the options that `--controls` asks in."""
 
 _MODEL = "Model in transformers"
 _SERVER = "Model behind an endpoint"
 _PARTS = "Parts of a run"
+_CONTROLS = "Controls, see docs/controls.md"
 
 
 @evaluating.command(epilog="Example: medq-deg evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --data DIR --out runs/qwen")
@@ -77,6 +84,19 @@ def evaluate(
         str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=_SERVER)
     ] = None,
     shard: Annotated[str | None, typer.Option(help="Part i/n of the rows.", rich_help_panel=_PARTS)] = None,
+    subset: Annotated[
+        int | None, typer.Option(help="At most this many rows, in whole questions.", rich_help_panel=_PARTS)
+    ] = None,
+    orders: Annotated[
+        int, typer.Option(help="Orders of the options to spread the votes over.", rich_help_panel=_CONTROLS)
+    ] = 1,
+    picture: Annotated[
+        str, typer.Option(help="shown; none or grey: the clean questions, blind.", rich_help_panel=_CONTROLS)
+    ] = "shown",
+    controls: Annotated[
+        bool,
+        typer.Option("--controls", help="Main run, blind run and five orders, in one go.", rich_help_panel=_CONTROLS),
+    ] = False,
 ) -> None:
     """Let a model answer every question several times, and store what it said.
 
@@ -88,17 +108,24 @@ def evaluate(
     """
     from medq_deg.cli.tables import print_dry_run, print_summary
     from medq_deg.data.load import open_data
+    from medq_deg.evaluation.asking import Manner
+    from medq_deg.evaluation.planning import plan_sentences
     from medq_deg.evaluation.processes import processes
-    from medq_deg.evaluation.run import Shard, check_options, try_rows
+    from medq_deg.evaluation.rows import text_columns
+    from medq_deg.evaluation.run import Shard, try_rows
     from medq_deg.evaluation.run import evaluate as run
     from medq_deg.models.load import load_model
 
     if out is None and not dry_run:
         raise MedqDegError("--out is needed: the folder of the run")
-    check_options(trials, seed, parser)
+    runs = _runs(out, orders, picture, subset, every=controls)
+    for _, each in runs:
+        Manner(trials, seed, parser, each).check()
     part = Shard.parse(shard) if shard is not None else None
     with stages() as opening:
         rows = open_data(data, opening)
+    columns = text_columns(rows)
+    plans = [plan_sentences(columns, trials, each) for _, each in runs]
     launched = processes()
     quiet = launched.rank > 0
     with console.status("loading the model"):
@@ -127,33 +154,64 @@ def evaluate(
             max_new_tokens=max_new_tokens,
         )
     if dry_run or out is None:
-        print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser))
+        print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser, controls=runs[0][1]))
         return
-    try:
-        with run_progress() as progress:
-            summary = run(
-                loaded,
-                rows,
-                out,
-                data_name=rows.name,
-                data_version=rows.fingerprint,
-                trials=trials,
-                seed=seed,
-                parser=parser,
-                shard=part,
-                keep_going=keep_going,
-                processes=launched,
-                progress=tell_failure if quiet else progress,
-            )
-    except KeyboardInterrupt:
-        say(f"stopped at once; the same command continues the run in {out}")
-        raise typer.Exit(130) from None
-    if not quiet:
-        print_summary(summary, out, loaded)
-    if summary.stopped:
-        raise typer.Exit(130)
-    if summary.failed and not quiet:
-        raise MedqDegError(f"{summary.failed} rows failed; the same command asks them again")
+    failed = 0
+    for (folder, asked), plan in zip(runs, plans, strict=True):
+        for sentence in [] if quiet else [*([f"{folder}:"] if len(runs) > 1 else []), *plan]:
+            say(sentence)
+        try:
+            with run_progress() as progress:
+                summary = run(
+                    loaded,
+                    rows,
+                    folder,
+                    data_name=rows.name,
+                    data_version=rows.fingerprint,
+                    trials=trials,
+                    seed=seed,
+                    parser=parser,
+                    controls=asked,
+                    shard=part,
+                    keep_going=keep_going,
+                    processes=launched.for_run(folder.name),
+                    progress=tell_failure if quiet else progress,
+                )
+        except KeyboardInterrupt:
+            say(f"stopped at once; the same command continues the run in {folder}")
+            raise typer.Exit(130) from None
+        if not quiet:
+            print_summary(summary, folder, loaded)
+        if summary.stopped:
+            raise typer.Exit(130)
+        failed += summary.failed
+    if failed and not quiet:
+        raise MedqDegError(f"{failed} rows failed; the same command asks them again")
+    if controls and not quiet:
+        console.print(f"now: medq-deg report {runs[0][0]} {runs[2][0]} --blind {runs[1][0]}", soft_wrap=True)
+
+
+def _runs(
+    out: Path | None, orders: int, picture: str, subset: int | None, *, every: bool
+) -> list[tuple[Path, Controls]]:
+    """Return folder and controls of each run that a command makes: one, or main, blind and orders beside each other."""
+    from medq_deg.evaluation.controls import Controls
+
+    folder = out or Path()
+    if not every:
+        return [(folder, Controls(orders, cast("Picture", picture), subset))]
+    beside = folder.resolve()
+    return [
+        (folder, Controls(subset=subset)),
+        (
+            beside.with_name(f"{beside.name}-blind"),
+            Controls(picture=cast("Picture", "none" if picture == "shown" else picture), subset=subset),
+        ),
+        (
+            beside.with_name(f"{beside.name}-orders"),
+            Controls(orders=ORDERS if orders == 1 else orders, subset=subset),
+        ),
+    ]
 
 
 def _prices(text: str | None) -> tuple[float, float] | None:

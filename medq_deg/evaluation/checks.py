@@ -12,13 +12,21 @@ from medq_deg.evaluation.run import DEGRADATIONS, fingerprint
 from medq_deg.models.parsing import check_parser
 
 
-def check_counts(path: Path, trials: object, answers: Mapping[str, Mapping[str, Any]]) -> None:
-    """Raise `MedqDegError` that names the row unless each answered row has as many votes as the run has trials."""
-    for name, record in answers.items():
-        votes = record["votes"]
-        if not isinstance(votes, list) or len(votes) != trials:
-            told = f"{len(votes)} votes" if isinstance(votes, list) else f"votes {votes!r}"
-            raise MedqDegError(f"{path}: row {name!r} has {told}, the run has {trials} trials")
+def check_counts(
+    path: Path, trials: int, rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Raise `MedqDegError` that names the row unless each answer has as many votes as trials, over its own options."""
+    for row in rows:
+        if (record := answers.get(row["id"])) is None:
+            continue
+        if len(record["votes"]) != trials:
+            raise MedqDegError(
+                f"{path}: row {row['id']!r} has {len(record['votes'])} votes, the run has {trials} trials"
+            )
+        if record.get("orders") and len(record["orders"][0]) != len(row["options"]):
+            raise MedqDegError(
+                f"{path}: row {row['id']!r} has {len(row['options'])} options and orders of {len(record['orders'][0])}"
+            )
 
 
 def check_run(
@@ -64,12 +72,14 @@ def _check_parsing(
         return [f"The votes cannot be checked: {error}"]
     answered = [(row, answers[row["id"]]) for row in rows if row["id"] in answers]
     told = []
-    if silent := sum(not record.get("texts") for _, record in answered):
-        told.append(f"The votes of {silent} of {len(answered)} rows cannot be checked: no texts are stored.")
+    if silent := sum(len(record.get("texts") or ()) != len(record["votes"]) for _, record in answered):
+        told.append(
+            f"The votes of {silent} of {len(answered)} rows cannot be checked: there is no text for each of them."
+        )
     changed = sum(
         reread(record, row["options"], parser)["votes"] != record["votes"]
         for row, record in answered
-        if record.get("texts")
+        if record.get("texts") and len(record["texts"]) == len(record["votes"])
     )
     if changed:
         told.append(

@@ -10,6 +10,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from copy import copy
 from datetime import timedelta
 from typing import Protocol
 
@@ -27,6 +28,10 @@ class Processes(Protocol):
 
     rank: int
     size: int
+
+    def for_run(self, name: str) -> Processes:
+        """Return the same processes for one of several runs after one another, with counts of its own."""
+        ...
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return an iterator over this process's part of the list that rank 0 gives."""
@@ -48,6 +53,11 @@ class OneProcess:
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
+
+    def for_run(self, name: str) -> OneProcess:
+        """Return this process with counts of its own."""
+        del name
+        return OneProcess()
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return the list as it is."""
@@ -76,6 +86,14 @@ class LaunchedProcesses:
             ) from None
         store.set_timeout(_PATIENCE)
         self._store = PrefixStore("medq-deg", store)
+
+    def for_run(self, name: str) -> LaunchedProcesses:
+        """Return the same processes with a part of the store of its own."""
+        from torch.distributed import PrefixStore  # type: ignore[attr-defined]
+
+        other = copy(self)
+        other._store = PrefixStore(name, self._store)
+        return other
 
     def share(self, todo: Sequence[int] | None) -> Iterator[int]:
         """Return an iterator over indices that no other process gets; the others first wait for rank 0's list."""

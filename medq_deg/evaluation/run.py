@@ -14,23 +14,19 @@ from pathlib import Path
 from typing import Any
 
 import medq_deg
-from medq_deg.data.schema import TEXT_COLUMNS, check_question, columns_of
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.asking import TRIALS, Manner, ask
+from medq_deg.evaluation.controls import PAPER, Controls
 from medq_deg.evaluation.missing import Missing
 from medq_deg.evaluation.processes import OneProcess, Processes
 from medq_deg.evaluation.progress import Progress, Tally
-from medq_deg.evaluation.records import record_of
+from medq_deg.evaluation.rows import Chosen, text_columns
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.evaluation.watch import Watch
 from medq_deg.evaluation.work import WorkList, stop_on_signal
-from medq_deg.models.base import Model, Reply
-from medq_deg.models.parsing import check_parser
+from medq_deg.models.base import Model
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
-from medq_deg.seeds import check_seed
-
-TRIALS = 10
-"""Votes per row (paper, section on calibration)."""
 
 DEGRADATIONS = "degradations"
 """Key of `run.json`'s environment: the version of the code that made the pictures, part of the rows' fingerprint."""
@@ -85,6 +81,7 @@ def evaluate(
     trials: int = TRIALS,
     seed: int = 0,
     parser: str = "strict",
+    controls: Controls = PAPER,
     shard: Shard | None = None,
     keep_going: bool = False,
     processes: Processes | None = None,
@@ -113,6 +110,8 @@ def evaluate(
         Seed of the votes; each row's own is derived from it and the row's id.
     parser : {"strict", "vlmevalkit", "medqdeg-vlmevalkit"}
         See `medq_deg.parse_answer`.
+    controls : Controls
+        Orders of the options, picture, and subset, see `medq_deg.evaluation.controls`.
     shard : Shard, optional
         Ask only this part of the rows. Shards write to files of their own, in one folder or in several.
     keep_going : bool
@@ -132,24 +131,11 @@ def evaluate(
         If a row is invalid or two share an id, or the folder holds a run with other settings. Nothing is asked then.
         Later, if an answer cannot be written, or the first rows show that the run would come to nothing.
     """
-    check_options(trials, seed, parser)
-    columns = _columns(rows)
+    manner = Manner(trials, seed, parser, controls)
+    rows, columns, settings = _to_ask(model, rows, manner, data_name, data_version)
     processes = processes or OneProcess()
     part = range(len(columns)) if shard is None else [index for index in range(len(columns)) if index in shard]
     folder = RunFolder(out)
-    settings = {
-        "model": _described(model),
-        "data": {
-            "name": data_name,
-            "rows": len(columns),
-            "version": data_version,
-            "fingerprint": fingerprint(columns, data_version),
-        },
-        "prompt": INSTRUCTION,
-        "parser": parser,
-        "trials": trials,
-        "seed": seed,
-    }
     tally = Tally(columns, len(part))
     watch = Watch(processes, keep_going=keep_going)
     todo: list[int] | None = None
@@ -164,14 +150,14 @@ def evaluate(
             if watch.begin(tally.missing, tally.done if todo else 0):
                 todo = []
         before = tally.done
-        work = WorkList(rows, [row["id"] for row in columns], processes.share(todo), seed)
+        work = WorkList(rows, [row["id"] for row in columns], processes.share(todo), seed, controls)
 
         def tell_stop() -> None:
             progress(tally.progress(stopping=True))
 
         with folder.open_answers(_file_name(name, processes)) as writer, stop_on_signal(work, tell_stop):
             progress(tally.progress())
-            for index, record in _ask(model, work, columns, trials, parser):
+            for index, record in ask(model, work, columns, manner):
                 writer.append(record)
                 tally.add(index, record)
                 processes.count(record["status"], 1)
@@ -194,6 +180,7 @@ def try_rows(
     trials: int = TRIALS,
     seed: int = 0,
     parser: str = "strict",
+    controls: Controls = PAPER,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """Ask a model `count` rows, evenly spread, and yield prompt and record of each; nothing is written.
 
@@ -204,11 +191,12 @@ def try_rows(
     """
     if count < 1:
         raise MedqDegError(f"a dry run needs 1 row or more, got {count}")
-    check_options(trials, seed, parser)
-    columns = _columns(rows)
-    chosen = sorted({place * len(columns) // count for place in range(count)})
-    work = WorkList(rows, [row["id"] for row in columns], iter(chosen), seed)
-    for index, record in _ask(model, work, columns, trials, parser):
+    manner = Manner(trials, seed, parser, controls)
+    manner.check()
+    rows, columns = _chosen(rows, controls)
+    places = sorted({place * len(columns) // count for place in range(count)})
+    work = WorkList(rows, [row["id"] for row in columns], iter(places), seed, controls)
+    for index, record in ask(model, work, columns, manner):
         yield build_prompt(columns[index]["question"], columns[index]["options"]), record
 
 
@@ -218,36 +206,39 @@ def _file_name(shard: str, processes: Processes) -> str:
     return "-".join(filter(None, (shard, rank)))
 
 
-def _ask(
-    model: Model, work: WorkList, columns: Sequence[Mapping[str, Any]], trials: int, parser: str
-) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield index and record of each row as it is answered, or has failed."""
+def _to_ask(
+    model: Model, rows: Sequence[Mapping[str, Any]], manner: Manner, data_name: str, data_version: str | None
+) -> tuple[Sequence[Mapping[str, Any]], list[dict[str, Any]], dict[str, Any]]:
+    """Return the rows to ask, their columns, and what `run.json` says of the run."""
+    manner.check()
+    asked, columns = _chosen(rows, manner.controls)
+    settings = {
+        "model": _described(model),
+        "data": {
+            "name": data_name,
+            "rows": len(columns),
+            "version": data_version,
+            "fingerprint": fingerprint(columns, data_version),
+        },
+        "prompt": INSTRUCTION,
+        "parser": manner.parser,
+        "trials": manner.trials,
+        "seed": manner.seed,
+        **manner.controls.settings(len(rows)),
+    }
+    return asked, columns, settings
 
-    def replies() -> Iterator[Reply]:
-        for reply in model.answer(work, trials):
-            yield reply
-            while work.unreadable:
-                yield work.unreadable.pop()
-        yield from work.unreadable
-        if work.stopped:
-            return
-        yield from [Reply(name, error="the model gave no reply") for name in work.pending]
-        if next(work.claim(), None) is not None:
-            raise MedqDegError("the model stopped answering before every row was asked")
 
-    for reply in replies():
-        if reply.id not in work.pending:
-            raise MedqDegError(f"the model replied to {reply.id!r}, which was not asked or had its reply")
-        index = work.pending.pop(reply.id)
-        yield index, record_of(reply, columns[index]["options"], trials, parser)
-
-
-def check_options(trials: int, seed: int, parser: str) -> None:
-    """Raise `MedqDegError` for options with which no run can start."""
-    if trials < 2:
-        raise MedqDegError(f"trials must be 2 or more, got {trials}: one vote has no confidence")
-    check_seed(seed)
-    check_parser(parser)
+def _chosen(
+    rows: Sequence[Mapping[str, Any]], controls: Controls
+) -> tuple[Sequence[Mapping[str, Any]], list[dict[str, Any]]]:
+    """Return the rows that the controls ask, and their columns; a blind baseline reads no picture."""
+    everything = text_columns(rows)
+    places = controls.choose(everything)
+    columns = [everything[place] for place in places]
+    if controls.picture != "shown":
+        return columns, columns
+    return (rows if len(places) == len(everything) else Chosen(rows, places)), columns
 
 
 def _described(model: Model) -> dict[str, Any]:
@@ -267,17 +258,6 @@ def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None
     for row in columns:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass"))
     return digest.hexdigest()
-
-
-def _columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    seen: set[str] = set()
-    columns = list(columns_of(rows, TEXT_COLUMNS))
-    for row in columns:
-        check_question(row["question_id"], row["question"], row["options"], row["answer"])
-        if row["id"] in seen:
-            raise MedqDegError(f"two rows have the id {row['id']!r}")
-        seen.add(row["id"])
-    return columns
 
 
 def _environment(processes: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ METRICS = "metrics.json"
 HEADLINE: Final = ("accuracy", "confidence", "calibration_shift", "agreement_shift", "parse_rate")
 """The figures that a table of a run shows."""
 
-ANSWERED: Final = ("finish",)
+ANSWERED: Final = ("finish", "order", "shown", "orders", "probabilities_by_order")
 """What a record may hold beside votes, texts and probabilities."""
 
 BREAKDOWNS: Final = ("severity", "degradation", "category", "modality", "task", "skills")
@@ -68,7 +68,7 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
     folder = RunFolder(path)
     run = folder.read_run()
     rows, answers = folder.read_rows(), folder.read_answers()
-    check_counts(path, run["settings"]["trials"], answers)
+    check_counts(path, run["settings"]["trials"], rows, answers)
     joined = [{**row, **_said(answers[row["id"]])} for row in rows if row["id"] in answers]
     share = len(joined) / len(rows) if rows else 0.0
     if not joined or share < coverage:

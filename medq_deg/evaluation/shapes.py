@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from medq_deg.data.schema import LETTERS, TEXT_COLUMNS, check_question
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.controls import PICTURES
 from medq_deg.taxonomy import SEVERITIES
 
 _TEXTS: Final = tuple(name for name in TEXT_COLUMNS if name not in ("options", "skills", "severity", "seed"))
@@ -23,6 +24,16 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise MedqDegError(f"{path}: its setting trials must be a number of 1 or more, got {trials!r}")
     if not _whole(rows) or rows < 0:
         raise MedqDegError(f"{path}: its setting data.rows must be a number of 0 or more, got {rows!r}")
+
+    if not _whole(settings.get("orders", 1)):
+        raise MedqDegError(f"{path}: its setting orders must be a number, got {settings['orders']!r}")
+    if settings.get("picture", "shown") not in PICTURES:
+        raise MedqDegError(f"{path}: its setting picture must be one of {', '.join(PICTURES)}")
+    subset = settings.get("subset", {"rows": 1, "of": 1})
+    if not isinstance(subset, dict) or not all(
+        _whole(subset.get(name)) and subset[name] > 0 for name in ("rows", "of")
+    ):
+        raise MedqDegError(f"{path}: its setting subset must be numbers of rows, got {subset!r}")
 
 
 def check_row(place: str, row: object) -> None:
@@ -49,23 +60,39 @@ def check_record(place: str, record: object) -> None:
         raise MedqDegError(f"{place}: is no answer, it needs id, votes and status")
     if not isinstance(record["id"], str) or record["status"] not in ("ok", "failed"):
         raise MedqDegError(f"{place}: is no answer, its id must be text and its status ok or failed")
-    votes, trials = record["votes"], 0
+    votes = record["votes"]
     if not isinstance(votes, list) or not all(_vote(vote) for vote in votes):
         raise MedqDegError(f"{place}: votes must be letters or null, got {votes!r}")
-    trials = len(votes)
     for name in ("texts", "finish"):
         held = record.get(name)
         if held is not None and not _texts(held):
             raise MedqDegError(f"{place}: {name} must be a list of texts, got {held!r}")
-    if record["status"] == "ok" and record.get("finish") and len(record["finish"]) != trials:
-        raise MedqDegError(f"{place}: finish must hold an end for each of {trials} votes, got {record['finish']!r}")
-    shares = record.get("probabilities")
-    if shares is not None and not (
-        isinstance(shares, dict)
-        and all(_vote(letter) and letter for letter in shares)
-        and all(isinstance(share, (int, float)) and not isinstance(share, bool) for share in shares.values())
-    ):
+    if record["status"] == "ok" and record.get("finish") and len(record["finish"]) != len(votes):
+        raise MedqDegError(f"{place}: finish must hold an end for each of {len(votes)} votes, got {record['finish']!r}")
+    if (shares := record.get("probabilities")) is not None and not _shares(shares):
         raise MedqDegError(f"{place}: probabilities must be numbers by letter, got {shares!r}")
+    if record["status"] == "ok" and record.get("orders") is not None:
+        _check_orders(place, record)
+
+
+def _check_orders(place: str, record: Mapping[str, Any]) -> None:
+    orders, order, votes = record["orders"], record.get("order"), record["votes"]
+    alike = {"".join(sorted(each)) for each in orders} if _texts(orders) else set()
+    if len(alike) != 1 or not LETTERS.startswith(next(iter(alike))) or len(set(orders)) < len(orders):
+        raise MedqDegError(f"{place}: orders must be different orders of the same letters, got {orders!r}")
+    if (
+        not isinstance(order, list)
+        or len(order) != len(votes)
+        or not all(_whole(each) and 0 <= each < len(orders) for each in order)
+    ):
+        raise MedqDegError(f"{place}: order must hold the number of an order for each vote, got {order!r}")
+    by_order = record.get("probabilities_by_order")
+    if by_order is not None and not (
+        isinstance(by_order, list) and len(by_order) == len(orders) and all(map(_shares, by_order))
+    ):
+        raise MedqDegError(
+            f"{place}: probabilities_by_order must be numbers by letter for each order, got {by_order!r}"
+        )
 
 
 def _whole(value: object) -> bool:
@@ -78,3 +105,11 @@ def _texts(value: object) -> bool:
 
 def _vote(value: object) -> bool:
     return value is None or (isinstance(value, str) and len(value) <= 1 and value in ("", *LETTERS))
+
+
+def _shares(value: object) -> bool:
+    return (
+        isinstance(value, dict)
+        and all(_vote(letter) and letter for letter in value)
+        and all(isinstance(share, (int, float)) and not isinstance(share, bool) for share in value.values())
+    )

@@ -23,6 +23,9 @@ from medq_deg.files import read_json, replace_file
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 PREFIX = "answers"
 
+_UNWRITTEN = {"orders": 1, "picture": "shown", "subset.rows": None, "subset.of": None}
+"""What settings mean that are written only where a run differs."""
+
 _PATIENCE = 30.0
 """Seconds for which a part waits while other parts, which hold the lock of the whole for a moment, begin."""
 
@@ -136,7 +139,9 @@ class RunFolder:
 
     def check_same(self, settings: Mapping[str, Any]) -> None:
         """Raise `MedqDegError` that names what differs if this run has other settings."""
-        before, now = _flatten(self.read_run()["settings"]), _flatten(json.loads(json.dumps(settings)))
+        before, now = (
+            {**_UNWRITTEN, **_flatten(each)} for each in (self.read_run()["settings"], json.loads(json.dumps(settings)))
+        )
         changed = [key for key in [*before, *(k for k in now if k not in before)] if before.get(key) != now.get(key)]
         if changed:
             told = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from medq_deg.errors import RowError
+from medq_deg.evaluation.controls import PAPER, Controls
 from medq_deg.models.base import Query, Reply
 from medq_deg.models.prompts import build_prompt
 from medq_deg.seeds import derive_seed
@@ -27,6 +28,8 @@ class WorkList:
         Indices of rows to ask; taken one by one, so that processes can share one supply.
     seed : int
         Seed of the run.
+    controls : Controls
+        Orders of the options, and what stands in the place of the picture.
 
     Attributes
     ----------
@@ -36,11 +39,18 @@ class WorkList:
         Failed replies of rows that iteration could not read.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]], ids: Sequence[str], todo: Iterator[int], seed: int) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Mapping[str, Any]],
+        ids: Sequence[str],
+        todo: Iterator[int],
+        seed: int,
+        controls: Controls = PAPER,
+    ) -> None:
         self.stopped = False
         self.pending: dict[str, int] = {}
         self.unreadable: list[Reply] = []
-        self._rows, self._ids, self._todo, self._seed = rows, ids, todo, seed
+        self._rows, self._ids, self._todo, self._seed, self._controls = rows, ids, todo, seed, controls
 
     def __iter__(self) -> Iterator[Query]:
         """Claim and read one query after another."""
@@ -62,16 +72,21 @@ class WorkList:
         """Read a row, with its picture."""
         try:
             row = self._rows[index]
-            if row["image"] is None:
+            image = row["image"] if self._controls.picture == "shown" else self._controls.in_place_of_picture()
+            if image is None and self._controls.picture != "none":
                 raise ValueError("it has no picture")
         except Exception as error:  # broken pictures raise nearly anything
             raise RowError(self._ids[index], error) from error
+        question, options = row["question"], tuple(row["options"])
+        orders = self._controls.orders_of(self._seed, row["question_id"], len(options))
         return Query(
             id=row["id"],
-            image=row["image"],
-            prompt=build_prompt(row["question"], row["options"]),
-            options=tuple(row["options"]),
+            image=image,
+            prompt=build_prompt(question, options),
+            options=options,
             seed=derive_seed(self._seed, row["id"], "votes"),
+            orders=orders,
+            prompts=tuple(build_prompt(question, [options[place] for place in order]) for order in orders),
         )
 
     def __getstate__(self) -> dict[str, Any]:

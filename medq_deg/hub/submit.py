@@ -291,7 +291,7 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
             f"{run}: {open_rows} of {len(rows)} rows have no answer; finish the run with the `medq-deg evaluate` "
             "command that began it"
         )
-    check_counts(run, settings["trials"], answers)
+    check_counts(run, settings["trials"], rows, answers)
     if problems := check_run(run, held, rows, answers):
         raise MedqDegError(f"{run}: does not fit together. {' '.join(problems)}")
     return dict(settings), rows, answers

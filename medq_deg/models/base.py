@@ -72,16 +72,22 @@ class Query:
         """Spread `trials` answers over the orders, the first ones getting one more where they do not divide."""
         if not self.orders:
             return (Conversation(self.prompt, self.options, trials, self.seed),)
-        each, more = divmod(trials, len(self.orders))
+        spread = spread_votes(trials, len(self.orders))
         return tuple(
             Conversation(
                 prompt,
                 tuple(self.options[place] for place in order),
-                each + (number < more),
+                votes,
                 derive_seed(self.seed, "order", number) if number else self.seed,
             )
-            for number, (order, prompt) in enumerate(zip(self.orders, self.prompts, strict=True))
+            for number, (order, prompt, votes) in enumerate(zip(self.orders, self.prompts, spread, strict=True))
         )
+
+
+def spread_votes(trials: int, orders: int) -> list[int]:
+    """Return the votes of each order: as even as it goes, the first ones get one more where they do not divide."""
+    each, more = divmod(trials, orders)
+    return [each + (number < more) for number in range(orders)]
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,9 @@ class Reply:
     probabilities : mapping of str to float, optional
         Probability that the answer's first token is an option's letter, by letter, where the model gives it. The sum
         is at most 1; the rest is the mass off the options.
+    probabilities_by_order : tuple of mappings
+        In place of `probabilities` where the query had several orders: those of each order, by the letters that it
+        showed.
     error : str, optional
         Why there is no answer. A failed query is missing data and asked again at the next start, never a wrong
         answer.
@@ -112,6 +121,7 @@ class Reply:
     error: str | None = None
     usage: Mapping[str, int] | None = None
     finish: tuple[Finish, ...] = ()
+    probabilities_by_order: tuple[Mapping[str, float], ...] = ()
 
 
 class Queries(Protocol):
@@ -144,7 +154,11 @@ class Queries(Protocol):
 
 
 class Model(Protocol):
-    """A model. Implement these two methods, and the runner does the rest."""
+    """A model. Implement these two methods, and the runner does the rest.
+
+    A class that says ``takes_orders = True`` gets queries with several orders of their options and answers the
+    `conversations` of each; any other gets a plain query for each order.
+    """
 
     def describe(self) -> dict[str, Any]:
         """Return what a reader needs to run the model again: name, revision, settings. JSON-ready, no secrets.

@@ -86,7 +86,7 @@ def test_a_parser_that_is_not_known_here_cannot_be_checked(whole: Path) -> None:
 
 def test_texts_that_were_not_kept_cannot_be_checked(whole: Path) -> None:
     change(whole / "answers.jsonl", lambda record: record.update(texts=[]))
-    assert checks(whole) == ["The votes of 1 of 9 rows cannot be checked: no texts are stored."]
+    assert checks(whole) == ["The votes of 1 of 9 rows cannot be checked: there is no text for each of them."]
     with pytest.raises(MedqDegError, match="has no text for each of its votes"):
         reparse(whole, whole.with_name("again"))
     assert not whole.with_name("again").exists()
