@@ -7,10 +7,11 @@ Where the paper is silent the choice is ours, and a comment says so.
 
 from __future__ import annotations
 
+import importlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from medq_deg.errors import MedqDegError, UnknownNameError
 
@@ -25,8 +26,7 @@ MODALITIES: Final = ("CT", "MRI", "histopathology", "dermoscopy", "endoscopy", "
 NO_DEGRADATION: Final = "none"
 """What the columns `degradation` and `category` hold for a clean row."""
 
-CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(
-    {
+_CATEGORY_OF: Final = {
         "limited_angle": "artifacts",
         "sparse_view": "artifacts",
         "bias_field": "artifacts",
@@ -46,21 +46,40 @@ CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(
         "gaussian_blur": "resolution_and_blur",
         "bubble": "resolution_and_blur",
     }
-)
-"""Category of each degradation (paper, table of degradation types)."""
+
+CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(_CATEGORY_OF)
+"""Category of each degradation (paper, table of degradation types), and of those that `medq_deg.register` added."""
 
 DEGRADATION_NAMES: Final = tuple(CATEGORY_OF)
+"""The paper's 18 degradations, in its order."""
+
 CATEGORIES: Final = ("artifacts", "motion", "intensity", "noise", "resolution_and_blur")
 
-DEGRADATION_LABELS: Final = (NO_DEGRADATION, *DEGRADATION_NAMES)
+
+class _Labels(Sequence[str]):
+    """The names of a class label: "none", then the keys of a mapping that may grow."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def __getitem__(self, index: Any) -> Any:
+        return (NO_DEGRADATION, *self._names)[index]
+
+    def __len__(self) -> int:
+        return 1 + len(self._names)
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+DEGRADATION_LABELS: Final[Sequence[str]] = _Labels(CATEGORY_OF)
 CATEGORY_LABELS: Final = (NO_DEGRADATION, *CATEGORIES)
 """What the columns `degradation` and `category` hold, in the order of the class labels in stored data.
 
 "none" is label 0 and a new name goes to the end, so that stored rows never change their meaning.
 """
 
-APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
-    {
+_APPLICABLE: Final[dict[str, tuple[str, ...]]] = {
         "CT": (
             "limited_angle",
             "sparse_view",
@@ -94,8 +113,9 @@ APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
             "motion_blur",
         ),
     }
-)
-"""Degradations that suit each modality: the pairs that the published figures show."""
+
+APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(_APPLICABLE)
+"""Degradations that suit each modality: the pairs that the published figures show, and what was added."""
 
 LEVELS: Final = ("medical_perception", "clinical_reasoning")
 
@@ -301,7 +321,7 @@ def _resolver(names: Iterable[str], aliases: Mapping[str, str]) -> Mapping[str, 
     return MappingProxyType({**aliases, **{_fold(name): name for name in names}})
 
 
-_DEGRADATIONS = _resolver(DEGRADATION_NAMES, DEGRADATION_ALIASES)
+_DEGRADATIONS = dict(_resolver(DEGRADATION_NAMES, DEGRADATION_ALIASES))
 _MODALITIES = _resolver(MODALITIES, MODALITY_ALIASES)
 _SKILLS = _resolver(SKILLS, SKILL_ALIASES)
 _CATEGORIES = _resolver(CATEGORIES, CATEGORY_ALIASES)
@@ -321,7 +341,8 @@ def resolve_degradation(name: str, *, allow_none: bool = False) -> str:
     Parameters
     ----------
     name : str
-        One of `DEGRADATION_NAMES` or an alias of `DEGRADATION_ALIASES`; case, spaces and hyphens do not matter.
+        One of `DEGRADATION_NAMES`, one that was added, or an alias of `DEGRADATION_ALIASES`; case, spaces and hyphens
+        do not matter.
     allow_none : bool
         Accept the names of a clean row ("none", "good", ...) and return "none" for them.
 
@@ -330,8 +351,34 @@ def resolve_degradation(name: str, *, allow_none: bool = False) -> str:
     UnknownNameError
         For any other name; the message lists what is allowed and suggests the nearest.
     """
-    allowed = (*DEGRADATION_NAMES, NO_DEGRADATION) if allow_none else DEGRADATION_NAMES
+    if isinstance(name, str) and _fold(name) not in _DEGRADATIONS:
+        importlib.import_module("medq_deg.degradations.registry")  # a plugin may know it
+    allowed = (*CATEGORY_OF, NO_DEGRADATION) if allow_none else tuple(CATEGORY_OF)
     return _resolve("degradation", name, _DEGRADATIONS, allowed)
+
+
+def add_degradation(name: str, category: str, modalities: Iterable[str]) -> None:
+    """Add a degradation to the vocabulary, after the paper's; `medq_deg.register` does, with its function.
+
+    Raises
+    ------
+    MedqDegError
+        If the name is that of another degradation, or one of its aliases.
+    """
+    if _fold(name) in _DEGRADATIONS:
+        raise MedqDegError(f"there is a degradation called {name!r} already")
+    _DEGRADATIONS[_fold(name)] = name
+    _CATEGORY_OF[name] = category
+    for modality in modalities:
+        _APPLICABLE[modality] = (*_APPLICABLE[modality], name)
+
+
+def remove_degradation(name: str) -> None:
+    """Take a degradation that was added out of the vocabulary."""
+    del _DEGRADATIONS[_fold(name)]
+    del _CATEGORY_OF[name]
+    for modality, names in _APPLICABLE.items():
+        _APPLICABLE[modality] = tuple(other for other in names if other != name)
 
 
 def category_of(degradation: str) -> str:

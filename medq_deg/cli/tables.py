@@ -12,7 +12,7 @@ from rich.text import Text
 
 from medq_deg.cli.console import console, missing_votes, say
 from medq_deg.degradations import DEGRADATIONS
-from medq_deg.degradations.registry import describe
+from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.evaluation.run import RunSummary
 from medq_deg.evaluation.score import HEADLINE

@@ -1,8 +1,18 @@
 """18 clinical degradations at two severities: pure, seeded functions on pictures."""
 
 from medq_deg.degradations.apply import degrade
-from medq_deg.degradations.registry import DEGRADATIONS, Degradation
+from medq_deg.degradations.degradation import Degradation, Severities
+from medq_deg.degradations.registry import DEGRADATIONS, register
 from medq_deg.degradations.values import HU_RANGE, RangeWarning
 from medq_deg.taxonomy import applicable
 
-__all__ = ["DEGRADATIONS", "HU_RANGE", "Degradation", "RangeWarning", "applicable", "degrade"]
+__all__ = [
+    "DEGRADATIONS",
+    "HU_RANGE",
+    "Degradation",
+    "RangeWarning",
+    "Severities",
+    "applicable",
+    "degrade",
+    "register",
+]

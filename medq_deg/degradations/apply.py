@@ -16,24 +16,17 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from PIL import Image
 
-from medq_deg.degradations.arrays import ByteImage, FloatImage, luma
+from medq_deg.degradations.arrays import LEVELS, ByteImage, FloatImage, collapse, to_bytes
+from medq_deg.degradations.degradation import Degradation, Parameters
+from medq_deg.degradations.marking import lift
 from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window
 from medq_deg.errors import MedqDegError
 from medq_deg.images import pixels
 from medq_deg.seeds import check_seed
-from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
+from medq_deg.taxonomy import DEGRADATION_NAMES, resolve_degradation, resolve_modality, resolve_severity
 
 Rounding: TypeAlias = Literal["nearest", "truncate"]
-
-MARKING_SATURATION = 60
-"""Least difference between the largest and smallest channel of a pixel that belongs to a coloured marking."""
-
-_MARKING_MOST = 0.25
-"""Share of strongly coloured pixels above which a picture counts as a colour picture, not a marked grey one."""
-
-_GREY_REST = 12
-"""Mean saturation of the pixels outside the marking up to which the picture under it counts as grey."""
 
 
 @overload
@@ -161,6 +154,7 @@ def degrade(  # one branch for each kind of picture
     where = resolve_modality(modality) if modality is not None else None
     if rounding not in ("nearest", "truncate"):
         raise MedqDegError(f"rounding must be 'nearest' or 'truncate', got {rounding!r}")
+    truncate = rounding == "truncate"
     degradation.check_parameters(parameters)
     rng = generator(secrets.randbits(63) if seed is None else seed, degradation.name)
     values = None if value_range is None else check_range(value_range)
@@ -177,29 +171,54 @@ def degrade(  # one branch for each kind of picture
             settings.setdefault("field_mm", field_mm)
 
     def run(flat: NDArray[Any]) -> FloatImage:
-        return degradation.function(flat.astype(np.float32), rng, **settings)
+        return _checked(degradation, degradation.function(flat.astype(np.float32), rng, **settings), flat)
 
+    # Only a mask of its own for each channel tells the channels of a grey picture apart.
+    apart = settings.get("mask") == "per_channel"
     result: NDArray[Any]
     if level == 0:
         result = array.astype(array.dtype if values is None else values.dtype_of(array.dtype))
     elif values is not None:
         grey = values.to_grey(array)
-        # Only a mask of its own for each channel tells the channels of a grey picture apart.
-        changed = run(grey if settings.get("mask") == "per_channel" else _collapse(grey))
+        changed = run(grey if apart else collapse(grey))
         if not hounsfield:
             changed = np.clip(changed, 0, max(255, grey.max()))
-        result = values.from_grey(changed, array.dtype, truncate=rounding == "truncate")
+        result = values.from_grey(changed, array.dtype, truncate=truncate)
     else:
-        marking = None if degradation.moves or not keep_marking else find_marking(array)
-        apart = settings.get("mask") == "per_channel"
-        flat = luma(array) if marking is not None else array if apart else _collapse(array)
-        result = _to_bytes(run(flat) if shown is None else shown.change(flat, run), rounding)
+        marking = lift(array) if keep_marking and not degradation.moves else None
+        flat = marking.grey if marking is not None else array if apart else collapse(array)
+        if shown is not None:
+            result = to_bytes(shown.change(flat, run), truncate=truncate)
+        else:
+            quick = _on_bytes(degradation, flat, rng, settings, truncate=truncate)
+            result = to_bytes(run(flat), truncate=truncate) if quick is None else quick
         if marking is not None:
-            result = np.repeat(result[..., None], array.shape[2], axis=2)
-            result[marking] = array[marking]
+            result = marking.paste(result)
     if result.ndim < array.ndim:
-        result = np.repeat(result[..., None], array.shape[2], axis=2)
+        result = cv2.merge([result] * 3) if array.shape[2] == 3 else result[..., None]
     return Image.fromarray(result) if isinstance(image, Image.Image) else result
+
+
+def _on_bytes(
+    degradation: Degradation, flat: ByteImage, rng: Generator, settings: Parameters, *, truncate: bool
+) -> ByteImage | None:
+    """Return the rounded result by a way that needs no picture of floats; None where there is none."""
+    if degradation.pointwise:
+        table = degradation.function(LEVELS, rng, **settings)
+        return np.asarray(cv2.LUT(flat, to_bytes(table, truncate=truncate)), np.uint8)
+    return degradation.on_bytes(flat, rng, truncate=truncate, **settings) if degradation.on_bytes else None
+
+
+def _checked(degradation: Degradation, result: FloatImage, flat: NDArray[Any]) -> FloatImage:
+    """Return what a degradation's function made, or raise `MedqDegError` if it is no picture of the same size."""
+    if degradation.name in DEGRADATION_NAMES:
+        return result
+    if not isinstance(result, np.ndarray) or result.shape != flat.shape or result.dtype.kind not in "fiu":
+        got = f"{result.dtype} {result.shape}" if isinstance(result, np.ndarray) else type(result).__name__
+        raise MedqDegError(f"{degradation.name} must return an array of numbers of shape {flat.shape}, got {got}")
+    if not np.isfinite(result).all():
+        raise MedqDegError(f"{degradation.name} must return finite numbers, its result has NaN or infinity")
+    return result.astype(np.float32, copy=False)
 
 
 def generator(seed: int, name: str) -> Generator:
@@ -216,33 +235,3 @@ def generator(seed: int, name: str) -> Generator:
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
 
 
-def find_marking(array: ByteImage) -> NDArray[np.bool_] | None:
-    """Return the (H, W) mask of the coloured marking on a grey picture; None if there is none.
-
-    A pixel belongs to it when its channels differ by `MARKING_SATURATION` or more. The mask is widened by a pixel
-    in every direction, for the blended edge of the line.
-    """
-    if array.ndim == 2 or array.shape[2] == 1:
-        return None
-    saturation = array.max(axis=2) - array.min(axis=2)
-    mask = saturation >= MARKING_SATURATION
-    if not 0 < mask.mean() <= _MARKING_MOST:
-        return None
-    mask = np.asarray(cv2.dilate(mask.astype(np.uint8), np.ones((3, 3), np.uint8)), bool)
-    return mask if saturation[~mask].mean() <= _GREY_REST else None
-
-
-def _collapse(array: NDArray[Any]) -> NDArray[Any]:
-    """Return one channel of a grey picture stored in one or three equal channels, else the array itself."""
-    if array.ndim == 3:
-        first = array[..., 0]
-        if all(np.array_equal(first, array[..., c]) for c in range(1, array.shape[2])):
-            return np.ascontiguousarray(first)
-    return array
-
-
-def _to_bytes(image: FloatImage, rounding: Rounding) -> ByteImage:
-    clipped = np.clip(image, 0, 255)
-    if rounding == "nearest":
-        np.rint(clipped, out=clipped)
-    return clipped.astype(np.uint8)

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,12 @@ ImageFunction: TypeAlias = Callable[..., FloatImage]
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G, B in the luminance (ITU-R BT.601), as Pillow's and OpenCV's conversions to grey use."""
+
+LEVELS = np.arange(256, dtype=np.float32)[None]
+"""The grey levels of a byte, as a picture of one row."""
+
+_GREY_CHROMA = 12
+_COLOURED_MOST = 0.1
 
 
 def side(image: NDArray[Any]) -> float:
@@ -45,3 +52,38 @@ def luma(image: NDArray[Any]) -> FloatImage:
     if image.ndim == 2:
         return np.asarray(image, np.float32)
     return np.asarray(image @ LUMA, np.float32)
+
+
+def chroma(image: NDArray[Any]) -> NDArray[Any]:
+    """Return the (H, W) difference between the largest and the smallest channel of each pixel of an (H, W, 3) array."""
+    red, green, blue = cv2.split(image)
+    return np.asarray(cv2.subtract(cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)))
+
+
+def is_grey(image: NDArray[Any]) -> bool:
+    """Whether a picture is grey but for few pixels: a marking, a stray pixel, the noise of a JPEG's colours."""
+    if image.ndim == 2:
+        return True
+    return float(np.mean(chroma(image) > _GREY_CHROMA)) <= _COLOURED_MOST
+
+
+def collapse(array: NDArray[Any]) -> NDArray[Any]:
+    """Return one channel of a grey picture stored in one or three equal channels, else the array itself."""
+    if array.ndim == 2:
+        return array
+    if array.shape[2] == 1:
+        return np.ascontiguousarray(array[..., 0])
+    row = array[array.shape[0] // 2]  # most colour pictures are told apart by one row
+    if (row == row[:, :1]).all():
+        first, second, third = cv2.split(array)
+        if np.array_equal(first, second) and np.array_equal(first, third):
+            return np.asarray(first)
+    return array
+
+
+def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
+    """Clip to [0, 255] and round to the nearest grey level, or down as the paper's authors do."""
+    clipped = np.clip(image, 0, 255)
+    if not truncate:
+        np.rint(clipped, out=clipped)
+    return clipped.astype(np.uint8)

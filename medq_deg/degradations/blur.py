@@ -7,8 +7,54 @@ import numpy as np
 from numpy.random import Generator
 
 from medq_deg.degradations.arrays import FloatImage, side
+from medq_deg.degradations.degradation import Severities, published
+
+_COARSE_FROM = 20.0  # px of sigma from which a Gaussian is computed on a coarser grid
+_COARSE_SIGMA = 10.0  # px of sigma left there
+_DIRECT_CELLS = 130  # of a kernel, from which OpenCV goes by way of a Fourier transform
+_SPARSE_CELLS = 400  # that are not zero, from which that is the quicker way for a line too
+_TILE = 11  # px
 
 
+def gaussian(image: FloatImage, sigma: float) -> FloatImage:
+    """Blur a grey or RGB picture, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
+
+    Above 20 px of sigma the picture is averaged over blocks first, so that 10 px are left, and interpolated after: to
+    within half a grey level of the direct sum, in the time of a small kernel.
+    """
+    if sigma >= _COARSE_FROM:
+        return _coarse_gaussian(image, sigma, int(sigma / _COARSE_SIGMA))
+    radius = int(4 * sigma + 0.5)
+    if radius == 0:
+        return image
+    size = (2 * radius + 1, 2 * radius + 1)
+    return np.asarray(cv2.GaussianBlur(image, size, sigma, borderType=cv2.BORDER_REFLECT), np.float32)
+
+
+def _coarse_gaussian(image: FloatImage, sigma: float, factor: int) -> FloatImage:
+    height, width = image.shape[:2]
+    margin = -(-int(4 * sigma + 2 * factor) // factor) * factor
+    bottom, right = margin + -height % factor, margin + -width % factor
+    wide = cv2.copyMakeBorder(image, margin, bottom, margin, right, cv2.BORDER_REFLECT)
+    small = cv2.resize(wide, (wide.shape[1] // factor, wide.shape[0] // factor), interpolation=cv2.INTER_AREA)
+    # Averaging over a block has blurred by its variance already.
+    small = gaussian(small, float(np.sqrt(sigma**2 - (factor**2 - 1) / 12) / factor))
+    edge = margin // factor - 2
+    part = small[edge : edge + -(-height // factor) + 4, edge : edge + -(-width // factor) + 4]
+    size = (part.shape[1] * factor, part.shape[0] * factor)
+    back = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC)
+    start = 2 * factor
+    return np.ascontiguousarray(back[start : start + height, start : start + width])
+
+
+@published(
+    summary="out of focus: every point spread to a round blot",
+    clinician="The lens is out of focus: pigment network, vessels and pit patterns run together, large shapes stay.",
+    limits={"sigma": (0.0, 0.5)},
+    severities=Severities({"sigma": 3 / 499}, {"sigma": 7 / 499}, "reference: exact fit"),
+    reference="Goodman, ch. 6",
+    random=False,
+)
 def gaussian_blur(image: FloatImage, rng: Generator, *, sigma: float) -> FloatImage:
     """Blur with a Gaussian: a lens out of focus.
 
@@ -27,12 +73,7 @@ def gaussian_blur(image: FloatImage, rng: Generator, *, sigma: float) -> FloatIm
     exact fit.
     """
     del rng
-    pixels = sigma * side(image)
-    radius = int(4 * pixels + 0.5)
-    if radius == 0:
-        return image
-    size = (2 * radius + 1, 2 * radius + 1)
-    return np.asarray(cv2.GaussianBlur(image, size, pixels, borderType=cv2.BORDER_REFLECT), np.float32)
+    return gaussian(image, sigma * side(image))
 
 
 def line_kernel(length: float, degrees: float) -> FloatImage:
@@ -62,6 +103,59 @@ def line_kernel(length: float, degrees: float) -> FloatImage:
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
+def filter_line(image: FloatImage, kernel: FloatImage) -> FloatImage:
+    """Filter a picture, continued by reflection, with a symmetric kernel of few cells that are not zero.
+
+    The kernel is cut into tiles that are small enough for a direct sum, and those that hold a part of the line are
+    summed about their own place; a line of very many cells goes to OpenCV as it is.
+    """
+    middle = kernel.shape[0] // 2
+    rows, columns = np.flatnonzero(kernel.any(axis=1)), np.flatnonzero(kernel.any(axis=0))
+    down, across = (max(middle - line[0], line[-1] - middle) for line in (rows, columns))
+    kernel = np.ascontiguousarray(kernel[middle - down : middle + down + 1, middle - across : middle + across + 1])
+    if kernel.size < _DIRECT_CELLS or np.count_nonzero(kernel) > _SPARSE_CELLS:
+        return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+    height, width = image.shape[:2]
+    padded = cv2.copyMakeBorder(image, down, down, across, across, cv2.BORDER_REFLECT)
+    total = np.zeros_like(image)
+    for top in range(0, kernel.shape[0], _TILE):
+        for left in range(0, kernel.shape[1], _TILE):
+            tile = kernel[top : top + _TILE, left : left + _TILE]
+            if not tile.any():
+                continue
+            r, c = np.flatnonzero(tile.any(axis=1)), np.flatnonzero(tile.any(axis=0))
+            tile = np.ascontiguousarray(tile[r[0] : r[-1] + 1, c[0] : c[-1] + 1])
+            y, x = top + r[0], left + c[0]
+            source = padded[y : y + height + tile.shape[0] - 1, x : x + width + tile.shape[1] - 1]
+            part = cv2.filter2D(source, -1, tile, anchor=(0, 0), borderType=cv2.BORDER_REFLECT)[:height, :width]
+            cv2.add(total, part, total)
+    return total
+
+
+_ANY = (0.0, 180.0)
+
+
+@published(
+    summary="blurred along a line by even motion during the exposure",
+    clinician="The patient, the probe or the camera moved: edges across the motion blur, edges along it stay sharp.",
+    limits={"length": (0.0, 1.0), "angles": (-360.0, 360.0)},
+    severities=Severities(
+        {"length": 8 / 513, "angles": _ANY},
+        {"length": 11 / 513, "angles": _ANY},
+        "reference: good fit; any direction (ours)",
+    ),
+    by_modality={
+        "CT": Severities({"length": 0.0125, "angles": _ANY}, {"length": 0.0185, "angles": _ANY}, "by modality"),
+        "MRI": Severities({"length": 0.024, "angles": _ANY}, {"length": 0.036, "angles": _ANY}, "by modality"),
+        "ultrasound": Severities({"length": 0.022, "angles": _ANY}, {"length": 0.032, "angles": _ANY}, "by modality"),
+        "X-ray": Severities(
+            {"length": 13 / 1024, "angles": (-20.0, 20.0)},
+            {"length": 41 / 1024, "angles": (-20.0, 20.0)},
+            "reference (xray_motion_blur_artifact): good fit; the range of directions is ours",
+        ),
+    },
+    reference="Gonzalez and Woods, sec. 5.6",
+)
 def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tuple[float, float]) -> FloatImage:
     """Blur along a line: the patient, the probe or the camera moved evenly during the exposure.
 
@@ -80,11 +174,26 @@ def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tup
     Gonzalez and Woods, Digital Image Processing, sec. 5.6. Lengths and the X-ray kernel's direction:
     severity_reference.csv, a good fit.
     """
-    kernel = line_kernel(length * side(image), rng.uniform(*angles))
-    # A symmetric kernel: correlation, which filter2D computes, is convolution.
-    return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+    # A symmetric kernel: correlation, which a filter computes, is convolution.
+    return filter_line(image, line_kernel(length * side(image), rng.uniform(*angles)))
 
 
+@published(
+    summary="a coarse grid: fewer and larger pixels",
+    clinician="A thumbnail, a fax or a monitor's photograph blown up: anything smaller than a coarse pixel is gone.",
+    limits={"scale": (0.001, 1.0)},
+    severities=Severities(
+        {"scale": 0.7}, {"scale": 0.4}, "by modality (CT, MRI, endoscopy); one X-ray in the reference: 0.597, 0.06"
+    ),
+    by_modality={
+        "ultrasound": Severities({"scale": 0.8}, {"scale": 0.55}, "by modality"),
+        "histopathology": Severities({"scale": 0.7}, {"scale": 0.27}, "by modality"),
+        "X-ray": Severities({"scale": 0.7}, {"scale": 0.08}, "reference: 0.06 of the side, a good fit"),
+        "dermoscopy": Severities({"scale": 0.7}, {"scale": 0.2}, "by modality"),
+    },
+    reference="linear interpolation down, nearest neighbour up",
+    random=False,
+)
 def low_resolution(image: FloatImage, rng: Generator, *, scale: float) -> FloatImage:
     """Sample on a coarser grid and show the coarse pixels: linear interpolation down, nearest neighbour up.
 

@@ -12,14 +12,29 @@ from numpy.random import Generator
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, luma
 from medq_deg.degradations.ct_kernels import convolve, spectrum
 from medq_deg.degradations.ct_low_dose import FIELD_MM, LARGEST_INTEGRAL, noise_image
+from medq_deg.degradations.degradation import Severities, published
 
 _STARTS_PER_SPACING = 4
 """Start angles of a sparse scan, as fractions of the angle between views. Few, so that kernels are used again."""
 
 _WEDGES = 12
-_VIEWS_PER_DEGREE = 2
+"""Directions of the missing wedge: few, so that kernels are used again."""
+
+_VIEWS_PER_DEGREE = 1
 
 
+@published(
+    summary="CT reconstructed from too few projections: fine streaks over the whole picture",
+    clinician="Streaks from bone, metal and the table cross everything; small low-contrast lesions drown in them.",
+    limits={"views": (1, 10_000)},
+    severities=Severities(
+        {"views": 54},
+        {"views": 28},
+        "fitted on the authors' full-size pictures; the estimates of the reference (144 and 36) leave L1 far too mild",
+    ),
+    reference="Kak and Slaney, sec. 5.1",
+    attenuation=True,
+)
 def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
     """Reconstruct a picture from few projections over 180 degrees: streaks radiate from dense edges.
 
@@ -34,13 +49,25 @@ def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
     References
     ----------
     Kak and Slaney, Principles of Computerized Tomographic Imaging, sec. 5.1 (aliasing from too few views). View
-    numbers: L2 severity_reference.csv (36), a fair fit; L1 chosen by its figures, which its 144 views do not reach.
+    numbers: fitted on the authors' full-size pictures; severity_reference.csv estimates 144 and 36.
     """
     start = int(rng.integers(_STARTS_PER_SPACING)) / _STARTS_PER_SPACING * 180 / views
     kernel = spectrum(*image.shape[:2], views, 180.0, start)
     return each_channel(lambda plane: convolve(plane, kernel), image)
 
 
+@published(
+    summary="CT from projections over less than 180 degrees: edges of some directions smear out",
+    clinician="Edges parallel to the missing rays are lost and others throw wide shadows: shapes and borders mislead.",
+    limits={"arc": (1.0, 180.0)},
+    severities=Severities(
+        {"arc": 132.0},
+        {"arc": 115.0},
+        "L1 fitted on the authors' full-size pictures, with one view a degree by their SSIM; L2 reference",
+    ),
+    reference="Kak and Slaney, ch. 3; Quinto 1993",
+    attenuation=True,
+)
 def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImage:
     """Reconstruct a picture from projections over less than 180 degrees: edges of some directions smear out.
 
@@ -50,20 +77,41 @@ def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImag
     rng : numpy.random.Generator
         Draws the centre of the missing wedge, a multiple of 15 degrees; both severities share it.
     arc : float
-        Angle covered, in degrees, up to 180, with two projections a degree.
+        Angle covered, in degrees, up to 180, with one projection a degree.
 
     References
     ----------
     Kak and Slaney, Principles of Computerized Tomographic Imaging, ch. 3; Quinto, Inverse Problems 9 (1993) 1201 (which
-    edges are lost). Angles: chosen by severity_by_modality.csv around the weak estimates of severity_reference.csv (165
-    to 175 and 115 to 120 degrees).
+    edges are lost). Angles: L1 fitted on the authors' full-size pictures; L2 severity_reference.csv (115 to 120 degrees).
     """
     missing = int(rng.integers(_WEDGES)) * 180 / _WEDGES
     start = (missing + (180 - arc) / 2) % 180
-    kernel = spectrum(*image.shape[:2], round(_VIEWS_PER_DEGREE * arc), arc, start)
+    kernel = spectrum(*image.shape[:2], max(round(_VIEWS_PER_DEGREE * arc), 1), arc, start)
     return each_channel(lambda plane: convolve(plane, kernel), image)
 
 
+@published(
+    summary="CT with few photons: grain that grows with the path through the body, streaks along dense structures",
+    clinician="A screening or paediatric dose: grain worst at the middle, streaks between the shoulders or the hips.",
+    limits={
+        "photons": (10.0, 1e15),
+        "electronic": (0.0, 1e6),
+        "field_mm": (1.0, 1e5),
+        "largest_integral": (0.1, 16.0),
+    },
+    severities=Severities(
+        {"photons": 1e5, "electronic": 5.0},
+        {"photons": 2.5e4, "electronic": 5.0},
+        "by modality; the reference is of MRI",
+    ),
+    hounsfield=Severities(
+        {"photons": 4e6, "electronic": 5.0, "largest_integral": 12.0},
+        {"photons": 1e6, "electronic": 5.0, "largest_integral": 12.0},
+        "the grain that L1 and L2 have on a soft-tissue picture of an abdomen, at its true attenuation",
+    ),
+    reference="Buzug, ch. 2 and 9",
+    attenuation=True,
+)
 def low_dose(
     image: FloatImage,
     rng: Generator,

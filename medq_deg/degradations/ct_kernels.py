@@ -6,36 +6,40 @@ beam, shift-invariant. So it is one 2-D convolution with the kernel
     h(x, y) = (pi / V) sum_v r(x cos t_v - y sin t_v)
 
 over V view angles t_v, where r is the response of the ramp filter, cut at the Nyquist frequency, times sinc**4 for
-the two linear interpolations (one in the projection, one in the back-projection). The central-slice theorem puts
-the spectrum of each view on a line through the origin of the Fourier plane: the samples on those lines are gridded
-with a Kaiser-Bessel window, transformed to the plane of lags, cut to the lags that a picture of this size can see,
-and transformed back on the padded grid that makes the convolution linear, not circular.
+the two linear interpolations (one in the projection, one in the back-projection). The central-slice theorem puts the
+spectrum of each view on a line through the origin of the Fourier plane, and a kernel cut to the lags that a picture can
+see has that line in closed form on the padded grid: along the axis that the line is closer to, it is sampled at whole
+bins, which only makes the kernel periodic there; along the other it is smeared by the transform of the cut, a windowed
+sinc. So a spectrum is a few products for each bin that a line passes, whatever the angle, without a transform.
 
 References
 ----------
 Kak and Slaney, Principles of Computerized Tomographic Imaging, ch. 3 (filtered back-projection, central slice).
-Beatty, Nishimura and Pauly, IEEE TMI 24 (2005) 799 (Kaiser-Bessel gridding and its width parameter).
+Kaiser and Schafer, IEEE Trans. ASSP 28 (1980) 105 (the Kaiser window that ends the sinc).
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.fft
 from cachetools import LRUCache, cached
 from numpy.typing import NDArray
+from scipy.special import sici
 
 from medq_deg.degradations.arrays import FloatImage
 
 CACHE_BYTES = 96 * 2**20
 """Memory for spectra in one process; one of a 512 x 512 picture takes 2.1 MB."""
 
-_WINDOW = 4  # grid points that a sample touches along each axis
-_OVERSAMPLING = 1.25
-_WINDOW_TABLE = 2048  # entries of the tabulated window: nearest entry is right to 3e-4
+_REACH = 6  # bins on each side over which a line is smeared
+_STEPS = 64  # tabulated positions of a line within a bin
+_KAISER = 5.0
+_LOW_BINS = 64  # bins of a ramp that the cut of its response to one period changes noticeably
 
 
 @dataclass(frozen=True)
@@ -53,83 +57,64 @@ class Spectrum:
     padded: tuple[int, int]
 
 
-def kaiser_bessel_beta(window: int, oversampling: float) -> float:
-    """Return the shape parameter of the gridding window (Beatty et al. 2005, eq. 5)."""
-    return float(np.pi * np.sqrt((window * (1 - 0.5 / oversampling)) ** 2 - 0.8))
+@lru_cache(1)
+def _smear() -> FloatImage:
+    """Weights (2 _REACH, _STEPS) of the bins around a line that lies the given step past a bin."""
+    distance = np.arange(1 - _REACH, _REACH + 1)[:, None] - np.arange(_STEPS) / _STEPS
+    window = np.i0(_KAISER * np.sqrt(np.maximum(1 - (distance / _REACH) ** 2, 0))) / np.i0(_KAISER)
+    return np.asarray(np.sinc(distance) * window * (np.abs(distance) < _REACH), np.float32)
 
 
-def deapodisation(lags: NDArray[Any], grid: int, window: int, beta: float) -> NDArray[np.float64]:
-    """Return 1 over the transform of the gridding window at integer lags (Beatty et al. 2005, eq. 4)."""
-    root = np.sqrt((np.pi * window * lags / grid) ** 2 - beta**2 + 0j)
-    return np.asarray((root / np.sin(root)).real * grid / window, np.float64)
+@lru_cache(1)
+def _cut_correction() -> NDArray[np.float64]:
+    """What cutting the ramp's response to one period adds at each bin, in units of 2 / (pi**2 period).
 
-
-def _ramp_spectrum(period: int) -> NDArray[np.float64]:
-    """Ramp filter times sinc**4, as the real DFT of its response cut to `period` lags.
-
-    Cutting the response in the plane of lags, not sampling the ramp, keeps the exact zero-frequency gain of the
-    discrete filter (Kak and Slaney, sec. 3.3).
+    The response falls as -1 / (2 pi**2 x**2), so that beyond half a period there is missing
+    ``integral cos(2 pi s x) / (pi**2 x**2)``. At bin 0 it is the exact zero-frequency gain of the discrete filter.
     """
-    fine = 1 << max(16, (4 * period).bit_length())
-    cycles = scipy.fft.rfftfreq(fine)
-    response = scipy.fft.irfft(cycles * np.sinc(cycles) ** 4, fine)
-    half = period // 2
-    return np.asarray(scipy.fft.rfft(np.concatenate([response[:half], response[fine - half :]])).real)
+    phase = np.pi * np.arange(_LOW_BINS)
+    return np.asarray(np.cos(phase) - phase * (np.pi / 2 - sici(phase)[0]), np.float64)
 
 
-def _half_kernel(angles: NDArray[np.float64], height: int, width: int) -> FloatImage:
-    """Kernel h at lags y = 0 .. H-1 and x = -(W-1) .. W-1, shape (H, 2W - 1).
-
-    h is real and even, so half of the Fourier plane and half of the lags hold all of it.
-    """
-    period = 2 * scipy.fft.next_fast_len(int(np.ceil(np.hypot(height, width))) + 3)
-    samples = _ramp_spectrum(period) * np.pi / (period * len(angles))
-    samples[1:-1] *= 2  # both signs of the frequency
-    cycles = np.arange(samples.size) / period
-    lines = np.tile(samples, (len(angles), 1))
-    cosines, sines = np.cos(angles), np.sin(angles)
-    # A view along the pixel grid is projected and back-projected without interpolation.
-    aligned = np.minimum(np.abs(cosines), np.abs(sines)) < 1e-6
-    lines[aligned] /= np.sinc(cycles) ** 4
-
-    grid_height = scipy.fft.next_fast_len(int(2 * height * _OVERSAMPLING), real=True)
-    grid_width = 2 * scipy.fft.next_fast_len(int(width * _OVERSAMPLING), real=True)
-    columns = grid_width // 2 + 1
-    # Points of the left half plane are mirrored to the right one: h is even.
-    u = np.outer(np.abs(cosines), cycles * grid_width).ravel()
-    v = np.outer(-sines * np.where(cosines < 0, -1, 1), cycles * grid_height).ravel()
-    beta = kaiser_bessel_beta(_WINDOW, _OVERSAMPLING)
-    table = np.i0(beta * np.sqrt(1 - np.linspace(-1, 1, _WINDOW_TABLE + 1) ** 2))
-
-    def window(distance: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(table[np.rint((distance / _WINDOW + 0.5) * _WINDOW_TABLE).astype(np.int32)])
-
-    first_u, first_v = np.ceil(u - _WINDOW / 2).astype(np.int32), np.ceil(v - _WINDOW / 2).astype(np.int32)
-    across = [window(first_u + a - u) for a in range(_WINDOW)]
-    values = lines.ravel()
-    stride = columns + 2 * _WINDOW
-    plane = np.zeros(grid_height * stride)
-    for b in range(_WINDOW):
-        down = window(first_v + b - v) * values
-        row = (first_v + b) % grid_height * stride + first_u + _WINDOW
-        for a in range(_WINDOW):
-            plane += np.bincount(row + a, across[a] * down, plane.size)
-    plane = plane.reshape(grid_height, stride)
-
-    half = plane[:, _WINDOW : _WINDOW + columns].copy()
-    half[:, 1 : _WINDOW + 1] += _mirror(plane[:, :_WINDOW])
-    half[:, columns - 1 - _WINDOW : columns - 1] += _mirror(plane[:, _WINDOW + columns :])
-    half[:, [0, -1]] += np.roll(half[::-1, [0, -1]], 1, axis=0)
-    half *= 0.5
-    kernel = scipy.fft.irfft2(half.astype(np.complex64), (grid_height, grid_width))
-    lags = np.concatenate([kernel[:height, grid_width - width + 1 :], kernel[:height, :width]], axis=1)
-    lags *= deapodisation(np.arange(height), grid_height, _WINDOW, beta).astype(np.float32)[:, None]
-    lags *= deapodisation(np.arange(-(width - 1), width), grid_width, _WINDOW, beta).astype(np.float32)
-    return np.asarray(lags, np.float32)
+def _ramp(bins: NDArray[Any], period: int, lead: NDArray[np.float64], across: NDArray[np.float64]) -> NDArray[Any]:
+    """Ramp filter times sinc**4 at whole bins of the leading axis, for views with direction (lead, across)."""
+    frequency = np.abs(bins) / (period * lead)
+    low = np.minimum(np.abs(bins), _LOW_BINS - 1)
+    correction = np.where(np.abs(bins) < _LOW_BINS, _cut_correction()[low], 0) * 2 / (np.pi**2 * period * lead)
+    ramp = np.where(frequency <= 0.5, frequency, 0) + correction
+    # A view along a row or a column meets the pixels in their middles: nothing is interpolated.
+    interpolation = np.where(across < 1e-6, 1, np.sinc(np.minimum(frequency, 1)) ** 4)
+    return np.where(frequency <= 0.5, ramp * interpolation, 0)
 
 
-def _mirror(margin: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.roll(margin[::-1, ::-1], 1, axis=0)
+class _Plane:
+    """Half Fourier plane in which lines are added up, with margins that take what is smeared beyond its edges."""
+
+    def __init__(self, height: int, width: int) -> None:
+        self.height, self.columns = height, width // 2 + 1
+        self._margin = 2 * _REACH
+        self._stride = self.columns + 2 * self._margin
+        self._sums = np.zeros((height + 2 * self._margin) * self._stride, np.float32)
+
+    def add(self, row: NDArray[Any], column: NDArray[Any], value: FloatImage, *, along_rows: bool) -> None:
+        """Add values at (row, column), one of which is whole and the other is smeared; rows from -height / 2."""
+        line = column if along_rows else row
+        whole = np.floor(line).astype(np.int32)
+        # A line that rounding puts just below a bin is a whole bin past the one before.
+        step = np.minimum(((line - whole) * _STEPS).astype(np.int32), _STEPS - 1)
+        rows, columns = (row, whole) if along_rows else (whole, column)
+        first = (rows + (self.height // 2 + self._margin)) * self._stride + columns + self._margin
+        for offset, weights in zip(range(1 - _REACH, _REACH + 1), _smear(), strict=True):
+            np.add.at(self._sums, first + offset * (1 if along_rows else self._stride), weights[step] * value)
+
+    def spectrum(self) -> FloatImage:
+        """Return the sums as (height, columns) in the order of an unshifted FFT."""
+        margin = self._margin
+        plane = self._sums.reshape(-1, self._stride)[:, margin : margin + self.columns]
+        core = plane[margin:-margin].copy()
+        core[:margin] += plane[-margin:]
+        core[-margin:] += plane[:margin]
+        return np.roll(core, -(self.height // 2), axis=0)
 
 
 def _spectrum_bytes(spectrum: Spectrum) -> int:
@@ -140,7 +125,7 @@ def _spectrum_bytes(spectrum: Spectrum) -> int:
 def spectrum(height: int, width: int, views: int, arc: float, start: float) -> Spectrum:
     """Return the spectrum of projecting and reconstructing pictures of one size.
 
-    Built in about 0.1 s at 512 x 512, then kept in a cache of `CACHE_BYTES`.
+    It takes about as long to build as to use, and is kept in a cache of `CACHE_BYTES`.
 
     Parameters
     ----------
@@ -151,18 +136,30 @@ def spectrum(height: int, width: int, views: int, arc: float, start: float) -> S
     arc, start : float
         The views cover [start, start + arc) degrees.
     """
-    angles = np.deg2rad(start + np.arange(views) * arc / views)
-    half = _half_kernel(angles, height, width)
-    padded = (
-        scipy.fft.next_fast_len(2 * height - 1, real=True),
-        scipy.fft.next_fast_len(2 * width - 1, real=True),
+    rows = scipy.fft.next_fast_len(2 * height - 1, real=True)
+    columns = scipy.fft.next_fast_len(2 * width - 1, real=True)
+    angles = np.deg2rad(start + np.arange(views) * arc / views)[:, None]
+    cos, sin = np.cos(angles), np.sin(angles)
+    flat = np.abs(cos) * columns >= np.abs(sin) * rows
+    plane = _Plane(rows, columns)
+
+    c, s = cos[flat][:, None], sin[flat][:, None]
+    across = np.arange(columns // 2 + 1)
+    line = -across * (rows / columns) * (s / c)
+    value = _ramp(across, columns, np.abs(c), np.abs(s)) * (np.pi / views * rows) / np.abs(c)
+    kept = value != 0
+    plane.add(
+        line[kept], np.broadcast_to(across, line.shape)[kept], value[kept].astype(np.float32), along_rows=False
     )
-    kernel = np.zeros(padded, np.float32)
-    kernel[:height, :width] = half[:, width - 1 :]
-    kernel[:height, padded[1] - width + 1 :] = half[:, : width - 1]
-    kernel[padded[0] - height + 1 :, :width] = half[:0:-1, width - 1 :: -1]
-    kernel[padded[0] - height + 1 :, padded[1] - width + 1 :] = half[:0:-1, : width - 1 : -1]
-    return Spectrum(np.ascontiguousarray(scipy.fft.rfft2(kernel).real), padded)
+
+    c, s = cos[~flat][:, None], sin[~flat][:, None]
+    down = np.arange(rows) - rows // 2
+    line = -down * (columns / rows) * (c / s)
+    value = _ramp(down, rows, np.abs(s), np.abs(c)) * (np.pi / views * columns) / np.abs(s)
+    # The left half plane is the right one's mirror image: only what it smears across the axis is needed.
+    kept = (value != 0) & (line > -_REACH) & (line < columns // 2 + 1 + _REACH)
+    plane.add(np.broadcast_to(down, line.shape)[kept], line[kept], value[kept].astype(np.float32), along_rows=True)
+    return Spectrum(plane.spectrum(), (rows, columns))
 
 
 def convolve(image: FloatImage, kernel: Spectrum) -> FloatImage:

@@ -22,6 +22,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import cv2
 import numpy as np
@@ -34,7 +35,6 @@ from numpy.typing import NDArray
 from scipy.special import gammaln, ndtri
 
 from medq_deg.degradations.arrays import FloatImage
-from medq_deg.degradations.ct_kernels import deapodisation, kaiser_bessel_beta
 
 WATER_GREY = 128.0
 WATER_PER_MM = 0.02
@@ -57,6 +57,17 @@ _COARSE_SIDE, _COARSE_VIEWS = 128, 60  # of the projection that gives the line i
 _THREE_TAPS = np.array([0.25, 0.5, 0.25], np.float32)
 _WINDOW = 3
 _CACHE_BYTES = 96 * 2**20
+
+
+def kaiser_bessel_beta(window: int, oversampling: float) -> float:
+    """Return the shape parameter of the gridding window (Beatty et al. 2005, eq. 5)."""
+    return float(np.pi * np.sqrt((window * (1 - 0.5 / oversampling)) ** 2 - 0.8))
+
+
+def deapodisation(lags: NDArray[Any], grid: int, window: int, beta: float) -> NDArray[np.float64]:
+    """Return 1 over the transform of the gridding window at integer lags (Beatty et al. 2005, eq. 4)."""
+    root = np.sqrt((np.pi * window * lags / grid) ** 2 - beta**2 + 0j)
+    return np.asarray((root / np.sin(root)).real * grid / window, np.float64)
 
 
 def ray_noise(line_integrals: NDArray[np.floating], photons: float, electronic: float) -> FloatImage:

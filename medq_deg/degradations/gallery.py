@@ -12,8 +12,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
+from medq_deg.degradations.degradation import describe
 from medq_deg.degradations.folder import output_of
-from medq_deg.degradations.registry import DEGRADATIONS, describe
+from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.degradations.scans import Reading, degrade_scan, read_scan
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file

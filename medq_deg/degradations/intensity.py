@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 
-from medq_deg.degradations.arrays import FloatImage, luma
+from medq_deg.degradations.arrays import LEVELS, LUMA, ByteImage, FloatImage, to_bytes
+from medq_deg.degradations.degradation import Severities, published
 
 
+@published(
+    summary="too little light: every grey value lower by the same amount, shadows clipped",
+    clinician="The lamp of the endoscope or dermoscope is too weak or too far: detail in the shadows is lost for good.",
+    limits={"offset": (-255.0, 255.0)},
+    severities=Severities({"offset": -75.0}, {"offset": -113.0}, "reference: exact fit"),
+    reference="additive shift with clipping",
+    random=False,
+    pointwise=True,
+)
 def adjust_brightness(image: FloatImage, rng: Generator, *, offset: float) -> FloatImage:
     """Add a constant to every grey value: too little light at the tip of an endoscope or a dermoscope.
 
@@ -27,6 +41,18 @@ def adjust_brightness(image: FloatImage, rng: Generator, *, offset: float) -> Fl
     return image + np.float32(offset)
 
 
+@published(
+    summary="X-ray film exposed too much (dark) or too little (bright)",
+    clinician="The technique was wrong: lungs burnt out to black, or the mediastinum and the bases drowned in white.",
+    limits={"gamma": (1.0, 20.0), "fog": (0.0, 255.0)},
+    severities=Severities(
+        {"gamma": 1.451, "fog": 9.5},
+        {"gamma": 2.357, "fog": 27.3},
+        "reference: good fit of the dark direction; the bright one is its inverse curve (ours)",
+    ),
+    reference="Hurter and Driffield 1890; Bushberg et al., ch. 7",
+    pointwise=True,
+)
 def exposure(image: FloatImage, rng: Generator, *, gamma: float, fog: float) -> FloatImage:
     """Expose an X-ray film too much (dark) or too little (bright), the direction drawn from the seed.
 
@@ -57,6 +83,31 @@ def exposure(image: FloatImage, rng: Generator, *, gamma: float, fog: float) -> 
     return np.float32(255) * light ** np.float32(1 / gamma) + np.float32(fog)
 
 
+def _mean(image: NDArray[Any]) -> float:
+    """Mean luminance, from the exact means of the channels."""
+    means = cv2.mean(image)
+    return float(means[0]) if image.ndim == 2 else float(np.dot(means[:3], LUMA.astype(np.float64)))
+
+
+def _contrast_on_bytes(image: ByteImage, rng: Generator, *, truncate: bool, contrast: float) -> ByteImage:
+    del rng
+    table = to_bytes(_about_mean(LEVELS, contrast, _mean(image)), truncate=truncate)
+    return np.asarray(cv2.LUT(image, table), np.uint8)
+
+
+def _about_mean(image: FloatImage, contrast: float, mean: float) -> FloatImage:
+    return image * np.float32(contrast) + np.float32((1 - contrast) * mean)
+
+
+@published(
+    summary="grey values pulled towards their mean: a veiled, flat picture",
+    clinician="A badly set gain or dynamic range: a lesion that differs little from its surroundings is no longer seen.",
+    limits={"contrast": (0.0, 1.0)},
+    severities=Severities({"contrast": 0.65}, {"contrast": 0.297}, "reference: exact fit"),
+    reference="linear contrast about the mean",
+    random=False,
+    on_bytes=_contrast_on_bytes,
+)
 def reduce_contrast(image: FloatImage, rng: Generator, *, contrast: float) -> FloatImage:
     """Pull every grey value towards the picture's mean: ``mean + contrast (x - mean)``.
 
@@ -73,5 +124,4 @@ def reduce_contrast(image: FloatImage, rng: Generator, *, contrast: float) -> Fl
     Model and fractions: severity_reference.csv, an exact fit to the authors' pictures.
     """
     del rng
-    mean = luma(image).mean(dtype=np.float64)
-    return image * np.float32(contrast) + np.float32((1 - contrast) * mean)
+    return _about_mean(image, contrast, _mean(image))

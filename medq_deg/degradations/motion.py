@@ -8,6 +8,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from medq_deg.degradations.arrays import FloatImage
+from medq_deg.degradations.degradation import Severities, published
 
 
 def rotation_matrix(height: int, width: int, degrees: float) -> NDArray[np.float64]:
@@ -25,6 +26,19 @@ def draw_angle(rng: Generator, angles: tuple[float, float]) -> float:
     return sign * (angles[0] + (angles[1] - angles[0]) * rng.random())
 
 
+@published(
+    summary="the patient lies turned: the picture is rotated on a black canvas",
+    clinician="Sides, levels and the apex of a lung are where one does not look for them; the anatomy itself is intact.",
+    limits={"angles": (-360.0, 360.0)},
+    severities=Severities(
+        {"angles": (10.0, 25.0)},
+        {"angles": (95.0, 125.0)},
+        "the paper's rule: mild up to about 25 degrees, severe beyond 90; the reference has 18 and -153. Not "
+        "beyond 125, where a nearly symmetric body comes back to itself and L2 is closer to the original than L1",
+    ),
+    reference="rigid rotation, linear interpolation",
+    moves=True,
+)
 def object_rotation(image: FloatImage, rng: Generator, *, angles: tuple[float, float]) -> FloatImage:
     """Turn the picture about its centre on a black canvas of the same size, by linear interpolation.
 
