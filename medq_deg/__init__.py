@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from medq_deg.data.plan import make_plan as make_plan
     from medq_deg.degradations import DEGRADATIONS as DEGRADATIONS
     from medq_deg.degradations import degrade as degrade
+    from medq_deg.degradations import register as register
     from medq_deg.degradations.transform import Degrade as Degrade
     from medq_deg.medical import read_image as read_image
     from medq_deg.models.parsing import parse_answer as parse_answer
@@ -31,6 +32,7 @@ _HOME = {
     "DEGRADATIONS": "medq_deg.degradations",
     "degrade": "medq_deg.degradations",
     "Degrade": "medq_deg.degradations.transform",
+    "register": "medq_deg.degradations",
     "applicable": "medq_deg.taxonomy",
     "parse_answer": "medq_deg.models.parsing",
     "read_image": "medq_deg.medical",
@@ -54,6 +56,7 @@ __all__ = [
     "open_data",
     "parse_answer",
     "read_image",
+    "register",
     "taxonomy",
 ]
 

@@ -27,25 +27,25 @@ NO_DEGRADATION: Final = "none"
 """What the columns `degradation` and `category` hold for a clean row."""
 
 _CATEGORY_OF: Final = {
-        "limited_angle": "artifacts",
-        "sparse_view": "artifacts",
-        "bias_field": "artifacts",
-        "undersampling": "artifacts",
-        "ghosting": "artifacts",
-        "blood_cell": "artifacts",
-        "dark_spots": "artifacts",
-        "object_rotation": "motion",
-        "object_movement": "motion",
-        "adjust_brightness": "intensity",
-        "exposure": "intensity",
-        "reduce_contrast": "intensity",
-        "gaussian_noise": "noise",
-        "low_dose": "noise",
-        "low_resolution": "resolution_and_blur",
-        "motion_blur": "resolution_and_blur",
-        "gaussian_blur": "resolution_and_blur",
-        "bubble": "resolution_and_blur",
-    }
+    "limited_angle": "artifacts",
+    "sparse_view": "artifacts",
+    "bias_field": "artifacts",
+    "undersampling": "artifacts",
+    "ghosting": "artifacts",
+    "blood_cell": "artifacts",
+    "dark_spots": "artifacts",
+    "object_rotation": "motion",
+    "object_movement": "motion",
+    "adjust_brightness": "intensity",
+    "exposure": "intensity",
+    "reduce_contrast": "intensity",
+    "gaussian_noise": "noise",
+    "low_dose": "noise",
+    "low_resolution": "resolution_and_blur",
+    "motion_blur": "resolution_and_blur",
+    "gaussian_blur": "resolution_and_blur",
+    "bubble": "resolution_and_blur",
+}
 
 CATEGORY_OF: Final[Mapping[str, str]] = MappingProxyType(_CATEGORY_OF)
 """Category of each degradation (paper, table of degradation types), and of those that `medq_deg.register` added."""
@@ -80,39 +80,39 @@ CATEGORY_LABELS: Final = (NO_DEGRADATION, *CATEGORIES)
 """
 
 _APPLICABLE: Final[dict[str, tuple[str, ...]]] = {
-        "CT": (
-            "limited_angle",
-            "sparse_view",
-            "object_rotation",
-            "gaussian_noise",
-            "low_dose",
-            "low_resolution",
-            "motion_blur",
-        ),
-        # Object movement counts as general in the paper's table, but was made in k-space and is shown for MRI
-        # only, so it is MRI's here.
-        "MRI": (
-            "bias_field",
-            "undersampling",
-            "ghosting",
-            "object_rotation",
-            "object_movement",
-            "gaussian_noise",
-            "low_resolution",
-            "motion_blur",
-        ),
-        "histopathology": ("blood_cell", "dark_spots", "low_resolution", "bubble"),
-        "dermoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
-        "endoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
-        "X-ray": ("object_rotation", "exposure", "gaussian_noise", "low_resolution", "motion_blur"),
-        "ultrasound": (
-            "object_rotation",
-            "reduce_contrast",
-            "gaussian_noise",
-            "low_resolution",
-            "motion_blur",
-        ),
-    }
+    "CT": (
+        "limited_angle",
+        "sparse_view",
+        "object_rotation",
+        "gaussian_noise",
+        "low_dose",
+        "low_resolution",
+        "motion_blur",
+    ),
+    # Object movement counts as general in the paper's table, but was made in k-space and is shown for MRI
+    # only, so it is MRI's here.
+    "MRI": (
+        "bias_field",
+        "undersampling",
+        "ghosting",
+        "object_rotation",
+        "object_movement",
+        "gaussian_noise",
+        "low_resolution",
+        "motion_blur",
+    ),
+    "histopathology": ("blood_cell", "dark_spots", "low_resolution", "bubble"),
+    "dermoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
+    "endoscopy": ("adjust_brightness", "low_resolution", "motion_blur", "gaussian_blur"),
+    "X-ray": ("object_rotation", "exposure", "gaussian_noise", "low_resolution", "motion_blur"),
+    "ultrasound": (
+        "object_rotation",
+        "reduce_contrast",
+        "gaussian_noise",
+        "low_resolution",
+        "motion_blur",
+    ),
+}
 
 APPLICABLE: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(_APPLICABLE)
 """Degradations that suit each modality: the pairs that the published figures show, and what was added."""

@@ -60,7 +60,15 @@ def test_version_and_help(run) -> None:  # type: ignore[no-untyped-def]
 def test_list_names_every_type_with_its_parameters(run) -> None:  # type: ignore[no-untyped-def]
     code, out, _ = run("list")
     assert code == 0
-    for word in ("18 degradations", "limited_angle", "views 72", "views 36", "gaussian_blur", "X-ray only"):
+    for word in (
+        "18 degradations",
+        "limited_angle",
+        "views 54",
+        "views 28",
+        "look alike",
+        "gaussian_blur",
+        "X-ray only",
+    ):
         assert word in out
 
 

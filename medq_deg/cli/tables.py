@@ -27,7 +27,9 @@ def print_degradations() -> None:
         table.add_column(heading, no_wrap=heading in ("type", "category"))
     for entry in DEGRADATIONS.values():
         levels = [describe(entry.parameters[severity]) for severity in (1, 2)]
-        table.add_row(entry.name, entry.category, ", ".join(entry.modalities), *levels, entry.summary)
+        table.add_row(
+            entry.name, entry.category, ", ".join(entry.modalities), *levels, f"{entry.summary}\n{entry.note}".strip()
+        )
         for modality, own in entry.by_modality.items():
             table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
     # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.

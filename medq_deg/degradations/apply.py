@@ -233,5 +233,3 @@ def generator(seed: int, name: str) -> Generator:
     """
     entropy = [check_seed(seed), zlib.crc32(name.encode())]
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(entropy)))
-
-

@@ -17,19 +17,23 @@ from numpy.typing import NDArray
 from medq_deg.degradations.arrays import LUMA, FloatImage, side
 from medq_deg.degradations.degradation import Severities, published
 
-COLOUR = np.array([186.0, 66.0, 84.0], np.float32)
+COLOUR = np.array([200.0, 58.0, 84.0], np.float32)
 """RGB of the light that a cell stained with eosin lets through, grey levels of 255."""
 
-WARMTH = np.array([16.0, 18.0, -12.0], np.float32)
-"""What a cell's colour may differ by: towards orange in a fresh one, towards magenta in an aged one."""
+WARMTH = np.array([8.0, 11.0, -15.0], np.float32)
+"""What the colour may differ by: towards orange, or towards magenta where more haematoxylin went in.
+
+The stain of a slide decides most of it, the age of the single cell the rest.
+"""
 
 _RADIUS = (0.064, 0.09)  # fractions of sqrt(H W): one species, of which the largest is 1.4 times the smallest
 _TILES, _TILE = 24, 104  # number, px
 _REACH = 1.25  # half side of a tile, in radii
 _SEED = 20240607
-_FOCUS = ((0.8, 1.5, 3.0, 5.5), (0.2, 0.3, 0.3, 0.2))  # px of blur on a tile, and how often
-_OUTLINE = ((2, 0.05), (3, 0.035), (4, 0.02), (5, 0.014), (7, 0.008))  # waves around a cell, and their size
+_FOCUS = ((0.8, 1.5, 3.0, 5.5), (0.3, 0.35, 0.2, 0.15))  # px of blur on a tile, and how often
+_OUTLINE = ((2, 0.03), (3, 0.02), (4, 0.012), (5, 0.008), (7, 0.005))  # waves around a cell, and their size
 _CRENATED_EVERY = 8
+_OWN_TINT = 0.4  # of a cell, where 1 is the largest difference between slides
 _VISIBLE = 0.03  # opacity of a tile from which a pixel counts as covered
 _TYPICAL = 0.6  # mean opacity of the tiles where they are visible
 _MOST_CELLS = 400
@@ -42,7 +46,7 @@ def tiles() -> FloatImage:
     library = np.stack([_draw_tile(rng, crenated=number % _CRENATED_EVERY == _CRENATED_EVERY - 1)
                         for number in range(_TILES)])  # fmt: skip
     mean = np.mean([tile[tile > _VISIBLE].mean() for tile in library])
-    return np.minimum(library * np.float32(_TYPICAL / mean), 1)
+    return np.asarray(np.minimum(library * np.float32(_TYPICAL / mean), 1), np.float32)
 
 
 def _draw_tile(rng: Generator, *, crenated: bool) -> FloatImage:
@@ -58,14 +62,14 @@ def _draw_tile(rng: Generator, *, crenated: bool) -> FloatImage:
     # The dimple is off the middle in a cell that lies aslant, and often filled in by the fixation.
     aslant = rng.normal(0, 0.12, 2)
     dimple = np.clip(np.hypot(x - aslant[0], y - aslant[1]) / outline * 0.9, 0, 1)
-    depth = rng.uniform(0.15, 1.0)
+    depth = rng.uniform(0.45, 1.0)
     disc = np.sqrt(np.maximum(1 - radius**4, 0))
-    biconcave = np.minimum(_thickness(dimple) + 0.12, 1) * np.clip(1.6 * disc, 0, 1)
+    biconcave = np.minimum(_thickness(dimple) + 0.05, 1) * np.clip(1.6 * disc, 0, 1)
     body = (1 - depth) * disc + depth * biconcave
-    body *= 1 + _clumps(rng, 8.0, 0.2) + _clumps(rng, 2.4, 0.1)
+    body *= 1 + _clumps(rng, 8.0, 0.12) + _clumps(rng, 2.4, 0.05)
     body *= np.clip((1 - radius) * 14 + 0.5, 0, 1)
     blurred = cv2.GaussianBlur(body.astype(np.float32), (0, 0), float(rng.choice(_FOCUS[0], p=_FOCUS[1])))
-    return np.maximum(blurred, 0)
+    return np.asarray(np.maximum(blurred, 0), np.float32)
 
 
 def _thickness(radius: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,8 +122,8 @@ def _draw_cell(rng: Generator, height: int, width: int, size: float) -> _Cell:
         flatness=0.78 + 0.22 * np.sqrt(u[3]),
         turn=2 * np.pi * u[4],
         tile=int(u[5] * _TILES),
-        warmth=2 * u[6] - 1,
-        density=0.7 + 0.6 * u[7],
+        warmth=_OWN_TINT * (2 * u[6] - 1),
+        density=0.8 + 0.4 * u[7],
     )
 
 
@@ -127,7 +131,9 @@ def _draw_cell(rng: Generator, height: int, width: int, size: float) -> _Cell:
     summary="translucent red blood cells over the section",
     clinician="Blood spilled over the section: nuclei and gland borders under the cells are veiled, not gone.",
     limits={"coverage": (0.0, 0.99), "opacity": (0.0, 1.0)},
-    severities=Severities({"coverage": 0.2, "opacity": 0.25}, {"coverage": 0.47, "opacity": 0.33}, "reference: rough fit"),
+    severities=Severities(
+        {"coverage": 0.2, "opacity": 0.25}, {"coverage": 0.47, "opacity": 0.33}, "reference: rough fit"
+    ),
     reference="Porter and Duff 1984; Evans and Fung 1972",
 )
 def blood_cell(image: FloatImage, rng: Generator, *, coverage: float, opacity: float) -> FloatImage:
@@ -156,17 +162,18 @@ def blood_cell(image: FloatImage, rng: Generator, *, coverage: float, opacity: f
     planes = [image.copy()] if image.ndim == 2 else list(cv2.split(image))
     covered = np.zeros((height, width), bool)
     area, goal = 0, coverage * height * width
+    stain = COLOUR + WARMTH * np.float32(2 * rng.random() - 1)
     for _ in range(_MOST_CELLS):
         # The area is counted as cells come, so the last one may overshoot by its own.
         if area >= goal:
             break
         cell = _draw_cell(rng, height, width, side(image))
         window, drawn = cell.opacity(height, width)
-        before = np.count_nonzero(covered[window])
+        before = int(np.count_nonzero(covered[window]))
         covered[window] |= drawn > _VISIBLE
-        area += np.count_nonzero(covered[window]) - before
+        area += int(np.count_nonzero(covered[window])) - before
         alpha = np.minimum(drawn * np.float32(opacity * cell.density / _TYPICAL), 1)
-        colour = COLOUR + WARMTH * np.float32(cell.warmth)
+        colour = stain + WARMTH * np.float32(cell.warmth)
         for plane, level in zip(planes, [colour @ LUMA] if image.ndim == 2 else colour, strict=True):
             plane[window] += alpha * (np.float32(level) - plane[window])
-    return planes[0] if image.ndim == 2 else np.asarray(cv2.merge(planes), np.float32)
+    return np.asarray(planes[0] if image.ndim == 2 else cv2.merge(planes), np.float32)

@@ -82,11 +82,13 @@ def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImag
     References
     ----------
     Kak and Slaney, Principles of Computerized Tomographic Imaging, ch. 3; Quinto, Inverse Problems 9 (1993) 1201 (which
-    edges are lost). Angles: L1 fitted on the authors' full-size pictures; L2 severity_reference.csv (115 to 120 degrees).
+    edges are lost). Angles: L1 fitted on the authors' full-size pictures; L2 severity_reference.csv (115 to 120).
     """
     missing = int(rng.integers(_WEDGES)) * 180 / _WEDGES
-    start = (missing + (180 - arc) / 2) % 180
-    kernel = spectrum(*image.shape[:2], max(round(_VIEWS_PER_DEGREE * arc), 1), arc, start)
+    views = max(round(_VIEWS_PER_DEGREE * arc), 1)
+    # The views stand in the middles of their shares of the arc, so that the wedge's centre is the same at any arc.
+    start = (missing + (180 - arc) / 2 + arc / views / 2) % 180
+    kernel = spectrum(*image.shape[:2], views, arc, start)
     return each_channel(lambda plane: convolve(plane, kernel), image)
 
 

@@ -67,7 +67,7 @@ def _smear() -> FloatImage:
 
 @lru_cache(1)
 def _cut_correction() -> NDArray[np.float64]:
-    """What cutting the ramp's response to one period adds at each bin, in units of 2 / (pi**2 period).
+    """Return what cutting the ramp's response to one period adds at each bin, in units of 2 / (pi**2 period).
 
     The response falls as -1 / (2 pi**2 x**2), so that beyond half a period there is missing
     ``integral cos(2 pi s x) / (pi**2 x**2)``. At bin 0 it is the exact zero-frequency gain of the discrete filter.
@@ -148,9 +148,7 @@ def spectrum(height: int, width: int, views: int, arc: float, start: float) -> S
     line = -across * (rows / columns) * (s / c)
     value = _ramp(across, columns, np.abs(c), np.abs(s)) * (np.pi / views * rows) / np.abs(c)
     kept = value != 0
-    plane.add(
-        line[kept], np.broadcast_to(across, line.shape)[kept], value[kept].astype(np.float32), along_rows=False
-    )
+    plane.add(line[kept], np.broadcast_to(across, line.shape)[kept], value[kept].astype(np.float32), along_rows=False)
 
     c, s = cos[~flat][:, None], sin[~flat][:, None]
     down = np.arange(rows) - rows // 2

@@ -70,6 +70,8 @@ class Degradation:
         Parameters where it acts on Hounsfield units, if they are others.
     pointwise : bool
         Whether a pixel's result depends on its value and the seed alone, so that 256 values tell all of it.
+    note : str
+        What a reader of the two levels should know, if anything.
     on_bytes : callable, optional
         ``f(image, rng, *, truncate, **parameters)`` on uint8 arrays that returns the function's rounded result by a
         quicker way, or None where it has none.
@@ -95,11 +97,14 @@ class Degradation:
     attenuation: bool = False
     hounsfield: Severities | None = None
     pointwise: bool = False
+    note: str = ""
     on_bytes: BytesFunction | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", self.name)):
-            raise MedqDegError(f"a degradation's name must be lower-case words joined by underscores, got {self.name!r}")
+            raise MedqDegError(
+                f"a degradation's name must be lower-case words joined by underscores, got {self.name!r}"
+            )
         if not callable(self.function):
             raise MedqDegError(f"{self.name}: function must be callable, got {self.function!r}")
         tables = [self.severities, *self.by_modality.values(), *([self.hounsfield] if self.hounsfield else [])]
@@ -115,7 +120,7 @@ class Degradation:
         for modality in (*self.modalities, *self.by_modality):
             if modality not in MODALITIES:
                 raise MedqDegError(f"{self.name}: modality must be one of {', '.join(MODALITIES)}, got {modality!r}")
-        if isinstance(self.modalities, str) or not self.modalities:
+        if not self.modalities:
             raise MedqDegError(f"{self.name}: modalities must name at least one of {', '.join(MODALITIES)}")
         if set(self.limits) != set(self.argument_names):
             raise MedqDegError(
@@ -158,7 +163,7 @@ class Degradation:
             limits = self.limits[name]
             if isinstance(limits[0], str):
                 if value not in limits:
-                    raise MedqDegError(f"{self.name}: {name} must be one of {', '.join(map(repr, limits))}, got {value!r}")
+                    raise MedqDegError(f"{self.name}: {name} must be {' or '.join(map(repr, limits))}, got {value!r}")
                 continue
             parts = tuple(value) if isinstance(value, tuple | list) else None
             self._check_length(name, parts, value)
@@ -170,7 +175,7 @@ class Degradation:
                     raise MedqDegError(f"{self.name}: {name} must be {what} from {low} to {high}, got {value!r}")
 
     def _check_length(self, name: str, parts: tuple[Any, ...] | None, value: object) -> None:
-        """A list of numbers stands where the strengths have one, with as many entries if both have as many."""
+        """Allow a list where the strengths have one, with as many entries if both have as many."""
         like = [p[name] for p in (self._defaults, self.severities.mild, self.severities.severe) if name in p]
         lengths = {len(example) for example in like if isinstance(example, tuple | list)}
         if not lengths and parts is not None:

@@ -6,7 +6,6 @@ Everything is drawn procedurally from the seed; no picture of a spot or a bubble
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 

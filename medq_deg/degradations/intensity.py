@@ -101,7 +101,7 @@ def _about_mean(image: FloatImage, contrast: float, mean: float) -> FloatImage:
 
 @published(
     summary="grey values pulled towards their mean: a veiled, flat picture",
-    clinician="A badly set gain or dynamic range: a lesion that differs little from its surroundings is no longer seen.",
+    clinician="A badly set gain or dynamic range: a lesion that differs little from what is around it is lost.",
     limits={"contrast": (0.0, 1.0)},
     severities=Severities({"contrast": 0.65}, {"contrast": 0.297}, "reference: exact fit"),
     reference="linear contrast about the mean",

@@ -78,11 +78,11 @@ def lift(array: ByteImage) -> Marking | None:
         slice(max(left - _MARGIN, 0), left + width + _MARGIN),
     )
     near, colour = near[window], colour[window]
-    # The most coloured pixel close by is the line's own colour, of which a core is allowed to fall a little short.
+    # The most coloured pixel close by is the line's own colour, of which a core may fall short: in a JPEG.
     own = cv2.dilate(colour, _box(7)).astype(np.float32)
-    share = np.minimum(colour / np.maximum(own * np.float32(0.95), 1), 1)
+    share = np.minimum(colour / np.maximum(own * np.float32(0.9), 1), 1)
     share = np.where((near > 0) & (colour >= _FAINT), share, 0).astype(np.float32)
-    hole = cv2.dilate((share > 0).astype(np.uint8), _box(3)) & near
+    hole = np.asarray(cv2.dilate((share > 0).astype(np.uint8), _box(3)) & np.asarray(near, np.uint8), np.uint8)
     grey = np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY), np.uint8)
     grey[window] = _fill(grey[window], hole)
     return Marking(array, grey, share, window)
@@ -101,7 +101,7 @@ def _fill(picture: ByteImage, hole: NDArray[np.uint8]) -> ByteImage:
         if not open_.any():
             return filled
     # A solid area wider than the largest kernel: the mean of what is around it.
-    filled[open_] = round(float((value.sum() / known.sum())) if known.any() else float(picture.mean()))
+    filled[open_] = round(float(value.sum() / known.sum()) if known.any() else float(picture.mean()))
     return filled
 
 

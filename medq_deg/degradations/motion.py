@@ -28,7 +28,7 @@ def draw_angle(rng: Generator, angles: tuple[float, float]) -> float:
 
 @published(
     summary="the patient lies turned: the picture is rotated on a black canvas",
-    clinician="Sides, levels and the apex of a lung are where one does not look for them; the anatomy itself is intact.",
+    clinician="Sides and levels are not where one looks for them; the anatomy itself is intact.",
     limits={"angles": (-360.0, 360.0)},
     severities=Severities(
         {"angles": (10.0, 25.0)},

@@ -18,7 +18,16 @@ from medq_deg.errors import MedqDegError
 
 ENTRY_POINTS: Final = "medq_deg.degradations"
 
-_FAMILIES = (blood_cells, blur, ct, histopathology, intensity, motion, mri, noise)  # importing them declares their types
+_FAMILIES = (
+    blood_cells,
+    blur,
+    ct,
+    histopathology,
+    intensity,
+    motion,
+    mri,
+    noise,
+)  # importing them declares their types
 
 _known: dict[str, Degradation] = {}
 

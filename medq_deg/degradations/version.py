@@ -17,7 +17,7 @@ from medq_deg.degradations import apply
 from medq_deg.degradations.registry import DEGRADATIONS
 
 DEGRADATION_VERSION: Final = 2
-"""1: as first published here. 2: closed-form CT, table noise, Rician noise of MRI, blood cells and movement made anew."""
+"""1: the first. 2: closed-form CT, table noise, Rician noise of MRI, blood cells and movement made anew."""
 
 _NOT_PICTURES = ("medq_deg.taxonomy", "medq_deg.errors")
 

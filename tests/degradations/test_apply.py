@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medq_deg import degrade
-from medq_deg.degradations.apply import find_marking
 from medq_deg.errors import ImageError, MedqDegError, UnknownNameError
 
 
@@ -140,35 +139,3 @@ def test_truncating_is_at_most_one_level_darker_and_on_average_half_a_level(ct: 
     difference = (nearest - truncated)[(nearest > 5) & (nearest < 250)]
     assert set(np.unique(difference)) == {0, 1}
     assert difference.mean() == pytest.approx(0.5, abs=0.02)
-
-
-def marked(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    colour = np.repeat(image[..., None], 3, axis=2)
-    colour[100:200, 100:104] = (255, 0, 0)
-    return colour
-
-
-def test_a_coloured_marking_on_a_grey_picture_is_kept_when_asked(ct: NDArray[np.uint8]) -> None:
-    image = marked(ct)
-    result = degrade(image, "sparse_view", 2, 1, keep_marking=True)
-    assert np.array_equal(result[100:200, 100:104], image[100:200, 100:104])
-    mask = find_marking(image)
-    assert mask is not None
-    rest = result[~mask]
-    assert np.array_equal(rest[:, 0], rest[:, 1])
-    assert np.array_equal(rest[:, 0], rest[:, 2])
-    assert not np.array_equal(degrade(image, "sparse_view", 2, 1), result)
-
-
-def test_a_marking_moves_with_a_rotated_picture(ct: NDArray[np.uint8]) -> None:
-    image = marked(ct)
-    assert np.array_equal(
-        degrade(image, "object_rotation", 2, 1, keep_marking=True), degrade(image, "object_rotation", 2, 1)
-    )
-
-
-def test_a_colour_picture_has_no_marking(histology: NDArray[np.uint8], ct: NDArray[np.uint8]) -> None:
-    assert find_marking(histology) is None
-    assert find_marking(ct) is None
-    assert find_marking(np.repeat(ct[..., None], 3, axis=2)) is None
-    assert np.array_equal(degrade(histology, "bubble", 1, keep_marking=True), degrade(histology, "bubble", 1))

@@ -113,14 +113,14 @@ def test_blurs_are_linear_and_keep_constants(function, image: NDArray[np.float32
 
 
 def test_gaussian_noise_has_the_stated_moments_and_is_white() -> None:
-    grey, colour = np.full((400, 400), 128, np.float32), np.full((400, 400, 3), 128, np.float32)
+    grey, colour = np.full((400, 400), 128, np.float32), np.full((400, 400, 3), (160, 120, 90), np.float32)
     single = gaussian_noise(grey, rng(), sigma=12.2) - 128
     assert single.mean() == pytest.approx(0, abs=0.1)
     assert single.std() == pytest.approx(12.2 * LUMINANCE_SHARE, rel=0.01)
     assert ((single / single.std()) ** 4).mean() == pytest.approx(3, abs=0.1)
     neighbours = np.corrcoef(single[:, 1:].ravel(), single[:, :-1].ravel())[0, 1]
     assert abs(neighbours) < 0.01
-    triple = gaussian_noise(colour, rng(), sigma=12.2) - 128
+    triple = gaussian_noise(colour, rng(), sigma=12.2) - colour
     assert triple.std() == pytest.approx(12.2, rel=0.01)
     assert np.abs(np.corrcoef(triple.reshape(-1, 3).T) - np.eye(3)).max() < 0.01
     # The luminance of the coloured noise is as strong as the grey noise: the published PSNR is that of luminance.

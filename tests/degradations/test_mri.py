@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -108,8 +110,12 @@ def test_movement_reads_each_line_from_the_body_at_its_position(image: NDArray[n
     result = object_movement(smooth, rng(3), segments=3, shift=0.01, degrees=0.0)
 
     draws = rng(3)
-    middle = np.sort(np.round(smooth.shape[0] / 2 + 30 * draws.standard_normal(2)))
-    shifts = draws.standard_normal((3, 3))[:, :2] * 0.01 * np.array([smooth.shape[1], smooth.shape[0]])
+    table = draws.standard_normal((3, 4))
+    middle = np.sort(np.round(smooth.shape[0] / 2 + 30 * table[1:, 3] + 10 * np.sign(table[1:, 3])))
+    # Position 0 of the draws is the run's that holds line 0, the next are of the runs nearest to it.
+    edges = [-height, *(middle - height), height]
+    distance = [max(low, 1 - high, 0) for low, high in pairwise(edges)]
+    shifts = table[np.argsort(np.argsort(distance)), :2] * 0.01 * np.array([smooth.shape[1], smooth.shape[0]])
     shifts[0] = 0
     bounds = np.concatenate([[0], middle.astype(int), [smooth.shape[0]]])
     ky, kx = (np.fft.fftshift(np.fft.fftfreq(n)) for n in smooth.shape)

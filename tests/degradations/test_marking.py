@@ -1,0 +1,118 @@
+"""Coloured markings on grey pictures: kept as they are, and without a trace in the picture under them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from medq_deg import degrade
+from medq_deg.degradations.marking import lift
+from tests.conftest import picture
+
+Image = NDArray[np.uint8]
+Draw = Callable[[Image, tuple[int, int, int]], object]
+
+
+def box(image: Image, colour: tuple[int, int, int]) -> object:
+    return cv2.rectangle(image, (150, 180), (260, 270), colour, 3)
+
+
+def contour(image: Image, colour: tuple[int, int, int]) -> object:
+    return cv2.ellipse(image, (250, 260), (80, 50), 30, 0, 360, colour, 2, cv2.LINE_AA)
+
+
+def arrow(image: Image, colour: tuple[int, int, int]) -> object:
+    return cv2.arrowedLine(image, (330, 150), (250, 240), colour, 3, cv2.LINE_AA, tipLength=0.2)
+
+
+SHAPES = {"box": box, "contour": contour, "arrow": arrow}
+COLOURS = {"red": (255, 0, 0), "green": (0, 220, 40), "yellow": (255, 240, 0), "cyan": (0, 230, 255)}
+TYPES = ("exposure", "ghosting", "gaussian_blur", "limited_angle", "undersampling", "motion_blur", "adjust_brightness")
+
+
+def grey(name: str = "ct_abdomen") -> Image:
+    return np.repeat(picture(name)[..., None], 3, axis=2)
+
+
+def psnr(a: Image, b: Image, where: NDArray[np.bool_]) -> float:
+    return float(-10 * np.log10(np.mean((a.astype(float) - b)[where] ** 2 / 255**2) + 1e-14))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("colour", COLOURS)
+def test_a_kept_marking_is_as_if_drawn_after_the_degradation(shape: str, colour: str) -> None:
+    clean = grey()
+    marked = clean.copy()
+    SHAPES[shape](marked, COLOURS[colour])
+    near = cv2.dilate((marked != clean).any(axis=2).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    lifted = lift(marked)
+    assert lifted is not None
+    assert psnr(lifted.grey, clean[..., 0], near) > 17, "the picture under the marking is restored"
+    assert np.array_equal(lifted.grey[~near], clean[~near][:, 0])
+    for name in TYPES:
+        truth = degrade(clean, name, 2, 1)
+        SHAPES[shape](truth, COLOURS[colour])
+        kept = degrade(marked, name, 2, 1, keep_marking=True)
+        assert psnr(kept, truth, near) > 24, (name, "around it: no halo, no streak")
+        assert psnr(kept, truth, ~near) > 36, (name, "elsewhere: the marking is not smeared into the picture")
+        core = (marked == COLOURS[colour]).all(axis=2)
+        assert np.array_equal(kept[core], marked[core]), (name, "its own pixels are as they were")
+
+
+def test_a_marking_on_a_jpeg_is_kept_too() -> None:
+    marked = grey("mri_liver")
+    contour(marked, (255, 0, 0))
+    _, encoded = cv2.imencode(".jpg", marked[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+    image = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    kept = degrade(image, "ghosting", 2, 1, keep_marking=True)
+    core = np.ptp(image.astype(int), axis=2) > 180
+    assert core.sum() > 100
+    assert np.abs(kept[core].astype(int) - image[core]).mean() < 5
+
+
+def test_pixels_that_are_no_marking_stay_grey() -> None:
+    marked = grey()
+    box(marked, (255, 0, 0))
+    result = degrade(marked, "sparse_view", 2, 1, keep_marking=True)
+    away = cv2.dilate((np.ptp(marked.astype(int), axis=2) > 0).astype(np.uint8), np.ones((7, 7), np.uint8)) == 0
+    assert np.ptp(result[away].astype(int), axis=1).max() == 0
+    assert not np.array_equal(degrade(marked, "sparse_view", 2, 1), result)
+
+
+def test_a_solid_overlay_and_a_marking_at_the_edge_are_kept() -> None:
+    overlay = grey()
+    overlay[100:290, 0:200] = (200, 40, 40)
+    result = degrade(overlay, "limited_angle", 2, 1, keep_marking=True)
+    assert np.array_equal(result[120:270, 0:180], overlay[120:270, 0:180])
+
+
+def test_a_marking_moves_with_a_rotated_picture() -> None:
+    image = grey()
+    box(image, (255, 0, 0))
+    kept = degrade(image, "object_rotation", 2, 1, keep_marking=True)
+    assert np.array_equal(kept, degrade(image, "object_rotation", 2, 1))
+
+
+def test_a_colour_picture_has_no_marking(histology: Image, ct: Image) -> None:
+    assert lift(histology) is None
+    assert lift(ct) is None
+    assert lift(ct[..., None]) is None
+    assert lift(grey()) is None
+    assert np.array_equal(degrade(histology, "bubble", 1, keep_marking=True), degrade(histology, "bubble", 1))
+
+
+@pytest.mark.parametrize("stray", ["one pixel", "a marking"])
+def test_a_picture_that_is_grey_but_for_few_pixels_gets_grey_noise(stray: str) -> None:
+    image = grey("xray_chest_pa")
+    if stray == "one pixel":
+        image[40, 50, 0] ^= 1
+    else:
+        box(image, (255, 0, 0))
+    changed = image[:, :, 0] != image[:, :, 1]
+    result = degrade(image, "gaussian_noise", 2, 3)
+    assert np.ptp(result[~changed].astype(int), axis=1).max() == 0
+    assert np.array_equal(result[~changed], degrade(grey("xray_chest_pa"), "gaussian_noise", 2, 3)[~changed])
