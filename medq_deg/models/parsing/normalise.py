@@ -56,7 +56,7 @@ _LATEX_SPACE = re.compile(r"\\[()\[\]]|\\[,;:!](?=[^\w]|\s|\w)|\\(?:q?quad|displ
 _ESCAPE = re.compile(r"\\(?=[_%&#$*])")
 # Emphasis stands at the edge of a word; inside one ("2*3", "x_1") the same signs mean something.
 _MARKUP = re.compile(
-    r"(?<![^\W_])[*_`$#]+|[*_`$]+(?![^\W_])|^(?:[-•>|+]\s+)*(?:\d{1,2}[.)]\s+(?=\S))?|```\w*", re.MULTILINE
+    r"(?<![^\W_])[*_`$#]+|[*_`$]+(?![^\W_])|^(?:[-•>|+]\s+)*(?:\d{1,2}[.)]\s+(?=\S+\s+\S+\s+\S))?|```\w*", re.MULTILINE
 )
 # A full stop after a single letter ("B. MRI") or an abbreviation ends no sentence.
 _SENTENCE_END = re.compile(

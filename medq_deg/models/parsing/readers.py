@@ -85,6 +85,8 @@ def lettered(text: str, options: Options) -> Claim | None:
     ):
         return None
     letter, close, rest = match["letter"].upper(), match["close"], match["rest"]
+    if "'" in close and "'" not in text[: match.start("letter")]:  # "I'" is the start of "I'm".
+        return None
     if letter not in options.letters:
         return None if close.isspace() and rest else UNCLEAR
     if not close and rest[:1].isalnum():

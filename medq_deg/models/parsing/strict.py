@@ -75,9 +75,17 @@ def _bare(parts: list[Sentence], found: list[Claim | None], options: Options) ->
     if found[0] is not None and (not found[0].item or len(claims) == 1):
         return letter if _stands(parts[1:], found[1:], letter, options, False) else None
     end, lead = found[-1], found[-2] if len(found) > 1 else None
+    if (end and letter == _next_of_list(parts[:-1])) or words.NUMBER.fullmatch(parts[-1].text):
+        return None
     # "These are wrong:" or "Such as" goes on in the last line, and a list may stop short; "I am not sure." does not.
     ends_before = len(parts) > 1 and not lead and parts[-2].text[-1] in ".!?。"
     return letter if end and not end.item and ends_before and not re.search(r"\bnone\b", parts[-2].text, re.I) else None
+
+
+def _next_of_list(parts: list[Sentence]) -> str | None:
+    """Return the letter with which a list of options goes on."""
+    labels = [match[1] for part in parts if (match := words.LABELLED.match(part.text))]
+    return chr(ord(labels[-1]) + 1) if labels else None
 
 
 def _stands(parts: list[Sentence], found: list[Claim | None], letter: str, options: Options, stated: bool) -> bool:
@@ -103,7 +111,7 @@ def _joined(parts: list[Sentence], options: Options) -> list[Sentence]:
     joined: list[Sentence] = []
     for part in parts:
         before = joined[-1].text if joined else ""
-        goes_on = words.OPEN_STATEMENT.search(before) and not part.marked and not words.NOUN.search(part.text)
+        goes_on = words.goes_on(before) and not part.marked and not words.NOUN.search(part.text)
         if goes_on:
             glue = " " if before.endswith((":", " is", " be")) else ": "
             joined.pop()

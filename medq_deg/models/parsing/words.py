@@ -85,7 +85,7 @@ CHOSEN = re.compile(
 )
 # A statement that goes on in the next line.
 OPEN_STATEMENT = re.compile(
-    rf"(?:(?:{_ADJECTIVE}\s*){{0,3}}{_NOUN}{_ABOUT}(?:\s*:|\s+(?:is|would\s+be|should\s+be)\s*:?)|^(?:{_ADJECTIVE}\s*)?{_NOUN})$",
+    rf"(?:(?:\b(?P<article>the|my|our)\s+)?(?:{_ADJECTIVE}\s*){{0,3}}{_NOUN}{_ABOUT}(?:\s*:|\s+(?:is|would\s+be|should\s+be)\s*:?)|^(?:{_ADJECTIVE}\s*)?{_NOUN})$",
     re.IGNORECASE,
 )
 # "Another option is A" and "a possible answer is A" are no answers: without an article a statement starts its clause.
@@ -162,5 +162,13 @@ VERB = re.compile(
     r"\W*(?:is|was|are|were|would|does|do|did|can|could|cannot|can't|has|have|shows?|may|might|seems?|fits?)\b"
 )
 SUPPOSES = re.compile(r"\b(?:would|should|could|might|may|if)\b", re.IGNORECASE)
+LABELLED = re.compile(r"(?:(?i:option)\s+)?\(?([A-Z])[).:]\s")
+NUMBER = re.compile(r"\d{1,2}[.)]")
 # An option's text before a colon or a dash is the heading of a comment.
 LABEL = re.compile(r"[^,.;(]*(?::\s|\s-+\s)")
+
+
+def goes_on(text: str) -> bool:
+    """Return whether a statement is still without what it states, as in "The correct answer is:"."""
+    match = OPEN_STATEMENT.search(text)
+    return bool(match and (match["article"] or CLAUSE_START.search(text[: match.start()])))
