@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from medq_deg import parse_answer
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
+from medq_deg.models.parsing import PARSERS
 
 OPTIONS = ["pneumonia", "MRI", "a chest film", "CT"]
 ECHO = "A. pneumonia\nB. MRI\nC. a chest film\nD. CT"
@@ -253,7 +254,7 @@ PIECES = [
 PIECES += ["\\boxed{", "<answer>", "</answer>", "**", "'", "?", "K", "ſ", "Option ", "\ud800"]
 
 
-@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.sampled_from(["strict", "vlmevalkit"]))
+@given(st.one_of(st.text(), st.lists(st.sampled_from(PIECES)).map("".join)), st.sampled_from([*PARSERS]))
 def test_any_text_gives_none_or_a_letter_of_an_option(text: str, parser: str) -> None:
     assert parse_answer(text, OPTIONS, parser) in {None, "A", "B", "C", "D"}
 
@@ -281,6 +282,38 @@ def test_any_text_gives_none_or_a_letter_of_an_option(text: str, parser: str) ->
 )
 def test_the_peers_rules_are_followed_for_comparison(text: str, letter: str | None) -> None:
     assert parse_answer(text, OPTIONS, parser="vlmevalkit") == letter
+
+
+@pytest.mark.parametrize(
+    ("text", "letter"),
+    [
+        ("B", "B"),
+        (" b\n", "B"),
+        ("C. a chest film", "C"),
+        ("c) film", "C"),
+        ("D the scan", "D"),
+        ("A chest film", "A"),  # an article is a letter
+        ("A mass is seen. The answer is D.", "A"),
+        ("I see a mass. The answer is D.", "A"),  # "answer is" is looked for in capitals, and never found
+        ("The answer is D.", "D"),
+        ("Option C fits", "C"),
+        ("B: MRI", "B"),
+        ("B - MRI", "B"),
+        ("(B) or (C)", "B"),
+        ("**D**", "D"),
+        ("\\boxed{C}", "C"),
+        ("MRI", None),
+        ("Cannot tell", None),
+        ("E", None),  # no such option
+        ("F", None),
+        ("I'd say \u00e9B", "D"),
+        ("dCT", None),
+    ],
+)
+def test_the_peers_rules_for_this_benchmark_end_in_the_first_letter_that_stands_alone(
+    text: str, letter: str | None
+) -> None:
+    assert parse_answer(text, OPTIONS, parser="medqdeg-vlmevalkit") == letter
 
 
 def test_an_unknown_parser_is_refused_by_name() -> None:

@@ -47,8 +47,7 @@ class Options:
         bare = {of: fold(without_article(text)) for of, text in zip(LETTERS, texts, strict=False)}
         self._bare = bare
         self._keys = {of: _keys(text) for of, text in self._folded.items()}
-        heads = {of: text.split(",")[0] for of, text in zip(LETTERS, map(plain, texts), strict=False)}
-        self._heads = {of: fold(head) for of, head in heads.items()}
+        self._names = {of: _names(plain(text)) for of, text in zip(LETTERS, texts, strict=False)}
         # The longest first: "CT" inside "CT angiography" is not named.
         self._longest = sorted(((text, of) for of, text in bare.items() if text), key=lambda pair: -len(pair[0]))
         self._grams = {of: _grams(text) for of, text in self._folded.items()}
@@ -68,7 +67,7 @@ class Options:
             if sum(bare in option for option in self._folded.values()) > 1 and bare not in self._folded.values():
                 return None
         if not same:
-            same = [of for of in self.letters if self._heads[of] == said]
+            same = [of for of in self.letters if said in self._names[of]]
         return same[0] if len(same) == 1 and same[0] not in self.lettered else None
 
     def agrees(self, letter: str, text: str) -> bool:
@@ -90,6 +89,10 @@ class Options:
                 return {of for of, other in self._bare.items() if other == option}, said[len(option) :].strip()
         return set(), said.strip()
 
+    def is_any(self, letter: str) -> bool:
+        """Return whether an option's text is a word of any text, such as "normal", which says little in passing."""
+        return self._bare[letter] in _WORDS_OF_ANY_TEXT - {"true", "false"}
+
     def mentioned(self, text: str) -> set[str]:
         """Return the letters of the options whose texts stand in a text; words of any text ("no") do not count."""
         left = f" {fold(text)} "
@@ -105,6 +108,12 @@ class Options:
 def without_article(text: str) -> str:
     """Remove a leading article; a capital A may be a letter or a name, as in "A positive"."""
     return re.sub(r"^\W*(?:a|[Aa]n|[Tt]he)\s+(?=\w)", "", text)
+
+
+def _names(text: str) -> set[str]:
+    """Return shorter names of an option: "No" of "No, it's not", and both of "Computed tomography (CT)"."""
+    names = {text.split(",", maxsplit=1)[0], re.split(r"\s\(", text)[0], *re.findall(r"\s\(([^()]*)\)", text)}
+    return {name for name in map(fold, names) if len(name) > 1 and not name.isdigit()}
 
 
 @lru_cache(maxsize=4096)

@@ -14,7 +14,6 @@ from medq_deg.data.schema import LETTERS
 _RULES = (
     re.compile(r"\A([A-E])\Z"),
     re.compile(r"\A([A-E])[.)\s]"),
-    re.compile(r"(?:ANSWER\s+IS|OPTION)\s+([A-E])(?![A-Z])"),
     re.compile(r"\A([A-E])\s*[-:]"),
     re.compile(r"(?<![A-Z])([A-E])(?![A-Z])"),
 )
@@ -25,9 +24,10 @@ def parse_medqdeg_vlmevalkit(text: str, options: Sequence[str]) -> str | None:
     """Return the letter by the rules of VLMEvalKit's class for MedQ-Deg, or None.
 
     In this order, in any case: a reply that is nothing but a letter A to E; one that starts with such a letter before
-    a full stop, a bracket or white space; the first "answer is X" or "option X"; a letter before a hyphen or colon at
-    the start; the first letter A to E without a Latin letter beside it. A letter beyond the options, which there can
-    never be right, is None.
+    a full stop, a bracket or white space; a letter before a hyphen or colon at the start; the first letter A to E
+    without a Latin letter beside it. The harness has a rule for "answer is X" and "option X" too, but looks for these
+    small letters in a reply in capitals, so that it never applies; nor does it here. A letter beyond the options, which
+    there can never be right, is None.
     """
     capitals = text.strip().upper()
     for rule in _RULES:

@@ -132,7 +132,7 @@ def _mark(text: str) -> str:
     for _ in range(2):
         text = _LATEX_WRAPPER.sub(r"\1", text)
     text = _TAG_CLOSE.sub(_CLOSE, _TAG_OPEN.sub(_OPEN, _HTML.sub("", text)))
-    text = _FIELD.sub(lambda match: f"{_OPEN}{match['quoted'] or (match['bare'] or '').rstrip('},]')}{_CLOSE}", text)
+    text = _FIELD.sub(lambda match: f"\n{_OPEN}{match['quoted'] or (match['bare'] or '').rstrip('},]')}{_CLOSE}", text)
     boxes: list[bool] = []
 
     def brace(match: re.Match[str]) -> str:

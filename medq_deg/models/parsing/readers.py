@@ -110,7 +110,7 @@ def _with_text(letter: str, tail: str, remaining: str, options: Options) -> Clai
     if words.VERB.match(remaining) or words.LABEL.match(tail):
         supposed = words.VERB.match(remaining) or words.NEGATION.search(remaining) or words.SUPPOSES.search(remaining)
         return Claim(None if supposed else letter, item=True)
-    return UNCLEAR if takes_back(tail, letter, options) else Claim(letter)
+    return UNCLEAR if words.CONNECTS.match(remaining) or takes_back(tail, letter, options) else Claim(letter)
 
 
 def _with_comment(match: re.Match[str], tail: str, parted: bool, options: Options) -> Claim | None:
@@ -138,7 +138,7 @@ def stated(sentence: Sentence, options: Options) -> Claim | None:
             before = text[: match.start()]
             parts = match.groupdict()
             opens = bool(parts.get("article")) or words.CLAUSE_START.search(before)
-            said = words.NOT_BUT.sub("", match["said"])
+            said = words.PART.sub("", words.NOT_BUT.sub("", match["said"]))
             found = claim(said, options)
             if found and opens:
                 final = "final" in (parts.get("adjectives") or "").casefold()
@@ -151,6 +151,7 @@ def stated(sentence: Sentence, options: Options) -> Claim | None:
 
 def _free(found: Claim, before: str, said: str, parts: dict[str, str | None], options: Options) -> str | None:
     """Return the letter of a statement, or None if what is before it denies, supposes or contradicts it."""
+    before = words.CONCESSION.sub("", before)
     clause = words.CONSEQUENCE.split(before)[-1]
     # "The answer is a" may be the start of "a chest film"; these letters are words in some language.
     cut_off = said.strip() in {*"aeiouy"} and ":" not in (parts.get("verb") or "")
@@ -232,7 +233,7 @@ def alone(sentence: Sentence, options: Options) -> Claim | None:
     if match is None or not words.SUBJECT.match(match["subject"]) or words.OTHER.search(match["subject"]):
         return None
     letter = options.equal(match["said"]) or options.equal(words.PICTURE.sub("", match["said"]))
-    plainly = letter and options.mentioned(sentence.text) == {letter}
+    plainly = letter and options.mentioned(sentence.text) <= {letter} and not options.is_any(letter)
     doubts = words.NEGATION.search(match["subject"]) or words.CONDITION.search(match["subject"])
     return Claim(letter) if plainly and not doubts else None
 

@@ -6,7 +6,7 @@ import re
 
 NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|no|without|wrong|incorrect\w*|inaccurate|false|unlikely|least|worst|cannot|unsure"
-    r"|except|doubt|inconsistent|exclud\w*|eliminat\w*|reject\w*|rul(?:es?|ed|ing)\s+out|unlike|nicht|kein\w*|falsch\w*"
+    r"|except|doubt|inconsistent|exclud\w*|(?<!by\s)(?<!process\sof\s)eliminat\w*|reject\w*|rul(?:es?|ed|ing)\s+out|unlike|nicht|kein\w*|falsch\w*"
     r"|pas|faux|fausse|non|não|nie|не\w*)\b|n't\b|不|错|誤",
     re.IGNORECASE,
 )
@@ -17,13 +17,13 @@ CONDITION = re.compile(
     re.IGNORECASE,
 )
 # After these, what came before in the sentence is the reason and no longer part of the statement.
-CONSEQUENCE = re.compile(r"[,;:.]\s*(?:and\s+)?(?:so|thus|therefore|hence|but|however)\b,?", re.IGNORECASE)
+CONSEQUENCE = re.compile(r";|[,:.]\s*(?:and\s+)?(?:so|thus|therefore|hence|but|however)\b,?", re.IGNORECASE)
 DOUBT = re.compile(
     r"^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
     r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
     r"|\b(?:not|n't|cannot\s+be|can't\s+be)\s+(?:\w+\s+)?(?:sure|certain)"
     r"|\b(?:I|we|may|might|could)\b[^.]{0,20}\b(?:mistake\w*|wrong|unable)|\b(?:was|am)\s+(?:wrong|mistaken)\b"
-    r"|\bI\s*(?:can|cannot|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
+    r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
     r"|determine|tell|say|decide|provide|interpret|diagnose|know)\b",
     re.IGNORECASE,
 )
@@ -36,7 +36,7 @@ WAVERS = re.compile(
 )
 # What speaks for an option.
 FAVOURS = re.compile(
-    r"\b(?:fits?|match\w*|better|best|likel\w+|probabl\w*|correct|right|suggest\w*|support\w*|favou?rs?|points?\s+to"
+    r"\b(?:fits?|match\w*|better|best|likel\w+|probabl\w*|correct|(?:is|be)\s+right|suggest\w*|support\w*|favou?rs?|points?\s+to"
     r"|possible|plausible|could|might|may|also|too|instead|rather|prefer\w*|cho[os]\w+|pick|select\w*|go\s+with|consistent"
     r"|typical|answer|true|must|so|therefore|thus|hence|indicates?|confirm\w*|diagnos\w*"
     r"|is\s+(?:clearly\s+)?(?:present|seen|visible|evident)|(?:it|this|image|picture|scan|film)(?:\s+is|'s|\s+shows))\b",
@@ -60,11 +60,11 @@ EXPLANATION = re.compile(
 _ADJECTIVE = (
     r"(?:final|correct|right|best|selected|chosen|predicted|(?:most\s+)?(?:likely|appropriate|accurate|suitable|fitting|plausible|probable|relevant"
     r"|reasonable|economical|consistent)|closest|nearest|single|only|richtige|korrekte|bonne|correcte?|correcta|correta"
-    r"|corretta|finale|правильный|верный|окончательный|poprawna|prawidłowa|正确的?|正確的?|最终的?|最終的?)"
+    r"|corretta|finale|правильный|верный|окончательный|poprawna|prawidłowa|最可能的?|最佳的?|正确的?|正確的?|最终的?|最終的?)"
 )
 _NOUN = (
     r"(?:answer|ans\b|choice|option|conclusion|response|selection|prediction|diagnosis(?=\s*:)|réponse|antwort|respuesta|opción|(?:a\s+)?(?:resposta|alternativa)|risposta"
-    r"|odpowiedź|ответ|答案|正解|答え|정답|답|الإجابة(?:\s+الصحيحة)?|(?<=closest\s)(?:value|match)|(?<=correct\s)(?:set|statement))"
+    r"|odpowiedź|ответ|答案|回答|选项(?=是|为|[：:])|正解|答え|정답|답|الإجابة(?:\s+الصحيحة)?|(?<=closest\s)(?:value|match)|(?<=correct\s)(?:set|statement))"
 )
 NOUN = re.compile(_NOUN, re.IGNORECASE)
 _ABOUT = (
@@ -72,15 +72,15 @@ _ABOUT = (
     r"(?:(?!\b(?:is|not|if)\b)[^.:;]){0,120}?)?"
 )
 STATEMENT = re.compile(
-    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*){{0,3}}){_NOUN}"
+    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|故|则|综上|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*){{0,3}}){_NOUN}"
     rf"(?:\s+(?:choice|option|letter|answer|{_ADJECTIVE}))?{_ABOUT}"
-    r"(?P<verb>(?:\s*,?\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be|est|ist|lautet|es|é|è|to)\b|\s*(?:は|是|为|為|은|는"
+    r"(?P<verb>(?:\s*,?\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|est|ist|lautet|es|é|è|to)\b|\s*(?:は|是|为|為|은|는"
     r"|هي|应该是|應該是)|\s*选)(?:\s*:)?|(?<=\bans)\.\s*:?|\s*[:=]|\s+-|-\s)\s*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 CHOSEN = re.compile(
-    r"(?:(?<!\w)(?:(?:(?:i|we)(?:\s+would|\s+will|'d|'ll)?\s+(?:choose|select|pick|go\s+(?:with|for)|say|answer))"
-    r"|my\s+(?:choice|pick)\s+is)\s|(?<![不别勿可])选(?!项)[择擇]?:?)\s*(?P<said>[^\n]*)",
+    r"(?:(?<!\w)(?:(?:(?:i|we)(?:\s+would|\s+will|'d|'ll)?\s+(?:choose|select|pick|go\s+(?:with|for)|say|answer)|i\s*(?:am|'m)\s+going\s+(?:with|for))"
+    r"|my\s+(?:choice|pick)\s+is)\s|(?<![不别勿可])[选選](?![项項])[择擇]?:?)\s*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 # A statement that goes on in the next line.
@@ -90,7 +90,8 @@ OPEN_STATEMENT = re.compile(
 )
 # "Another option is A" and "a possible answer is A" are no answers: without an article a statement starts its clause.
 CLAUSE_START = re.compile(
-    r"(?:^|[^\w\s]|\b(?:so|thus|therefore|hence|then|that|and|think|believe|conclude|say|because))\s*$", re.IGNORECASE
+    r"(?:^|[^\w\s]|\b(?:so|thus|therefore|hence|then|that|and|think|believe|conclude|say|because)|所以|因此|故|应该?|我|则|综上)\s*$",
+    re.IGNORECASE,
 )
 NOT_BUT = re.compile(r"^\W*not\s+(?:option\s+)?\(?[A-Z]\)?,?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
 DENIED = re.compile(
@@ -101,9 +102,9 @@ DENIED = re.compile(
 LOOSE_END = re.compile(r"(?:[\s,;.]|\b(?:or|and|but|so)\b)+$")
 
 _PREFIX = (
-    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|this\s+is|most\s+likely|probably|likely|clearly|definitely|la|el)"
-    r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción|(?:a\s+)?alternativa|graph|image|figure"
-    r"|picture|panel|statement|set))\s+|[我应故]?选[择项]?:?\s*)?"
+    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|it\s+must\s+be|(?:this|that)\s+(?:is|leaves)|most\s+likely|probably|likely|clearly|definitely|la|el)"
+    r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción"
+    r"|(?:a\s+)?alternativa))\s+|[我应故]?选[择项]?:?\s*)?"
 )
 # A letter is no answer as part of a word or a compound: "I'm", "B-mode", "A/B".
 LETTERED = re.compile(
@@ -119,9 +120,9 @@ VERDICT = re.compile(
     re.IGNORECASE,
 )
 IS_RIGHT = re.compile(
-    r"(?:(?P<lead>(?:based|given|from|in|on|of|so|thus|therefore|hence|overall|clearly)\b[^,]{0,150}),\s+)?(?P<said>.{1,300}?),?"
-    r"\s+is\s+(?:(?P<noun>(?:the\s+)?(?:most\s+likely\s+|final\s+)?(?:(?:correct|right|best)\s+)?(?:answer|option|choice|one)"
-    r"|the\s+(?:correct|right|best))|correct|right)\b(?P<rest>.*)",
+    r"(?:(?P<lead>(?:based|given|from|in\s+(?:this|the|conclusion|summary)|on|of|so|thus|therefore|hence|overall|clearly)\b[^,]{0,150}),\s+)?(?P<said>.{1,300}?),?"
+    r"\s+is\s+(?:(?P<noun>(?:the\s+)?answer|the\s+(?:most\s+likely|final|only\s+correct|correct|right|best)(?:\s+(?:answer|option|choice|one"
+    r"|diagnosis|finding|interpretation|explanation)|(?=\W*$)))|correct|right)\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 DELIMITER = re.compile(r"\s*[.:,;)、。>-]+\s*")
@@ -139,7 +140,7 @@ MENTION = re.compile(
     r"|matches|shows|and|or)\b)|I(?=[).:]|\s*$|\s+(?:is|fits)\b))(?![\w'])|(?i:option|choice|answer)\s+\(?(?P<named>[a-zA-Z])\b)"
 )
 DESCRIPTION = re.compile(
-    r"(?:it's|(?:it|this|the\s+(?:image|picture|scan|photo|slide))\s+(?:is|shows|depicts|displays))\s+(?P<what>.+?)[.!]*",
+    r"(?:it's|(?:it|this|(?:the|this)\s+(?:[\w-]+\s+){0,2}(?:image|picture|scan|photo|slide|x-ray|radiograph|film|ct|mri))\s+(?:is|shows|depicts|displays))\s+(?P<what>.+?)[.!]*",
     re.IGNORECASE,
 )
 IS = re.compile(
@@ -151,6 +152,10 @@ LIKELY = re.compile(
     r"^(?:\W|\w+,|based\s+on\s+[^,]*,)*\s*the\s+(?:most\s+likely|most\s+probable|correct|best)\b", re.IGNORECASE
 )
 OTHER = re.compile(r"\b(?:options?|choices?|another|first|second|third|last|other|one)\b", re.IGNORECASE)
+CONCESSION = re.compile(r"\W*(?:although|though|while|even\s+though|even\s+if|despite)\b[^,;]*[,;]", re.IGNORECASE)
+# "The best choice is graph B": a part of a picture that goes by a letter.
+PART = re.compile(r"^(?:graph|image|figure|picture|panel|statement|set)\s+(?=\(?[A-Z]\b)", re.IGNORECASE)
+CONNECTS = re.compile(r"\W*(?:or|and|nor|vs|versus)\b", re.IGNORECASE)
 # What a reply of one sentence is about: "The modality is CT.", but not "A possible cause is CT."
 SUBJECT = re.compile(
     r"(?:(?:based\s+on|from|in)\b[^,]*,\s*)?(?:the|this|that|it)\b(?!.*\b(?:possib\w*|potential\w*|alternative\w*|differential"
