@@ -43,7 +43,12 @@ def evaluate(
     ] = "demo",
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
-    max_new_tokens: Annotated[int, typer.Option(help="Longest answer in tokens.")] = 32,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(help="Longest answer in tokens; by default 32, or a published model's own preset.")
+    ] = None,
+    model_arg: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="Argument of a plugin's model; may be repeated.")
+    ] = None,
     parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
     dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
     keep_going: Annotated[
@@ -75,8 +80,13 @@ def evaluate(
     timeout: Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_SERVER)] = 120.0,
     retries: Annotated[int, typer.Option(help="Tries after a failed one.", rich_help_panel=_SERVER)] = 6,
     price: Annotated[
-        str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT.", rich_help_panel=_SERVER)
+        str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT[,CACHED INPUT].", rich_help_panel=_SERVER)
     ] = None,
+    max_cost: Annotated[
+        float | None, typer.Option(help="Stop before this many USD are passed.", rich_help_panel=_SERVER)
+    ] = None,
+    image_format: Annotated[str, typer.Option(help="png or jpeg.", rich_help_panel=_SERVER)] = "png",
+    image_detail: Annotated[str | None, typer.Option(help="auto, low or high.", rich_help_panel=_SERVER)] = None,
     extra_body: Annotated[
         str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
     ] = None,
@@ -106,6 +116,7 @@ def evaluate(
 
     An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
     """
+    from medq_deg.cli.costs import telling_costs
     from medq_deg.cli.tables import print_dry_run, print_summary
     from medq_deg.data.load import open_data
     from medq_deg.evaluation.asking import Manner
@@ -114,6 +125,7 @@ def evaluate(
     from medq_deg.evaluation.rows import text_columns
     from medq_deg.evaluation.run import Shard, try_rows
     from medq_deg.evaluation.run import evaluate as run
+    from medq_deg.models.chat import Picture
     from medq_deg.models.load import load_model
 
     if out is None and not dry_run:
@@ -148,10 +160,14 @@ def evaluate(
                 "timeout": timeout,
                 "retries": retries,
                 "prices": _prices(price),
+                "max_cost": max_cost,
+                "picture": Picture(image_format, image_detail, max_pixels),
+                "tell": say,
                 "extra_body": _fields(extra_body),
                 "key_variable": key_variable,
             },
             max_new_tokens=max_new_tokens,
+            arguments=_arguments(model_arg or []),
         )
     if dry_run or out is None:
         print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser, controls=runs[0][1]))
@@ -175,7 +191,7 @@ def evaluate(
                     shard=part,
                     keep_going=keep_going,
                     processes=launched.for_run(folder.name),
-                    progress=tell_failure if quiet else progress,
+                    progress=tell_failure if quiet else telling_costs(loaded, trials, progress),
                 )
         except KeyboardInterrupt:
             say(f"stopped at once; the same command continues the run in {folder}")
@@ -214,16 +230,35 @@ def _runs(
     ]
 
 
-def _prices(text: str | None) -> tuple[float, float] | None:
+def _prices(text: str | None) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:
-        paid, got = map(float, text.split(","))
+        prices = tuple(map(float, text.split(",")))
     except ValueError:
+        prices = ()
+    if len(prices) not in (2, 3):
         raise MedqDegError(
-            f"--price must be INPUT,OUTPUT in USD per million tokens, such as 0.15,0.6, got {text!r}"
-        ) from None
-    return paid, got
+            "--price must be INPUT,OUTPUT or INPUT,OUTPUT,CACHED in USD per million tokens, such as 0.15,0.6, got "
+            f"{text!r}"
+        )
+    return prices
+
+
+def _arguments(texts: list[str]) -> dict[str, Any]:
+    """Read KEY=VALUE, the value as JSON where it is JSON, else as text."""
+    arguments: dict[str, Any] = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise MedqDegError(f"--model-arg must be KEY=VALUE, such as dtype=bfloat16, got {text!r}")
+        if key in arguments:
+            raise MedqDegError(f"--model-arg gives {key!r} twice")
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = value
+    return arguments
 
 
 def _fields(text: str | None) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.evaluation.run import RunSummary
+from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.evaluation.score import HEADLINE
 from medq_deg.models import published
 from medq_deg.models.base import Model
@@ -64,9 +65,14 @@ def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
         say(f"cut-off answers count as missing: {ADVICE}")
     if usage := getattr(model, "usage", None):
         cost = getattr(model, "cost", None)
-        told = "" if cost is None else f", at least {cost:.2f} USD"
+        least = "at least " if getattr(model, "at_least", False) else ""
+        # What was lost on the way may have been charged.
+        dearer = "at least " if least or getattr(model, "lost", False) or summary.failed else ""
+        told = "" if cost is None else f", {dearer}{cost:.2f} USD"
+        cached = f" ({usage['cached_tokens']} cached)" if usage["cached_tokens"] else ""
         counts = (
-            f"{usage['requests']} requests, {usage['prompt_tokens']} prompt and {usage['completion_tokens']} new tokens"
+            f"{usage['requests']} requests, {usage['prompt_tokens']} prompt{cached} and "
+            f"{least}{usage['completion_tokens']} new tokens"
         )
         console.print(counts + told, highlight=False, soft_wrap=True)
     if summary.stopped:
@@ -107,6 +113,8 @@ def print_scores(result: Mapping[str, Any]) -> None:
             soft_wrap=True,
             highlight=False,
         )
+    if note := sampling_note(result["sampling"]):
+        console.print(note, soft_wrap=True, highlight=False, markup=False)
     if note := result["model"].get("note"):
         console.print(f"The model is {note}.", soft_wrap=True, highlight=False)
 

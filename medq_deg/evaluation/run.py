@@ -22,6 +22,7 @@ from medq_deg.evaluation.missing import Missing
 from medq_deg.evaluation.processes import OneProcess, Processes
 from medq_deg.evaluation.progress import Progress, Tally
 from medq_deg.evaluation.rows import Chosen, text_columns
+from medq_deg.evaluation.sampling import record_identical, recording
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.evaluation.watch import Watch
 from medq_deg.evaluation.work import WorkList, stop_on_signal
@@ -155,10 +156,15 @@ def evaluate(
         def tell_stop() -> None:
             progress(tally.progress(stopping=True))
 
-        with folder.open_answers(_file_name(name, processes)) as writer, stop_on_signal(work, tell_stop):
+        with (
+            folder.open_answers(_file_name(name, processes)) as writer,
+            stop_on_signal(work, tell_stop),
+            recording(folder, model, lead=processes.rank == 0) as note,
+        ):
             progress(tally.progress())
             for index, record in ask(model, work, columns, manner):
                 writer.append(record)
+                note(record)
                 tally.add(index, record)
                 processes.count(record["status"], 1)
                 work.stopped |= watch.see(record)
@@ -166,6 +172,7 @@ def evaluate(
         processes.finish()
         if processes.rank == 0 and shard is None:
             folder.tidy()
+            record_identical(folder)
     if processes.rank == 0 and (told := watch.stopped):
         raise MedqDegError(f"{out}: {told}")
     answered, failed = processes.count("ok", 0), processes.count("failed", 0)

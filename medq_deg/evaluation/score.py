@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
 from medq_deg.evaluation.missing import missing_by_severity
+from medq_deg.evaluation.sampling import IDENTICAL, sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import summarize
@@ -44,6 +45,8 @@ class AnsweredRun:
         What the run is scored by.
     checks : list of str
         What of the run does not fit together, see `medq_deg.evaluation.checks.check_run`.
+    sampling : dict
+        See `medq_deg.evaluation.sampling.sampling_of`.
     """
 
     path: Path
@@ -53,6 +56,7 @@ class AnsweredRun:
     wanted: int
     source: Literal["votes", "probabilities"]
     checks: list[str]
+    sampling: dict[str, Any]
 
 
 def read_answered(path: Path, coverage: float) -> AnsweredRun:
@@ -85,6 +89,7 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
         len(rows),
         "probabilities" if exact else "votes",
         check_run(path, run, rows, answers),
+        sampling_of(run, () if exact else joined),
     )
 
 
@@ -114,7 +119,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
     -------
     dict
         `model`, `data`, `trials`, `coverage`; `missing`: votes that name no option by severity and reason; `checks`:
-        sentences about what of the run does not fit together; and the result of `medq_deg.metrics.summarize`.
+        sentences about what of the run does not fit together; `sampling`: see `sampling_of`; and the result of
+        `medq_deg.metrics.summarize`.
 
     Raises
     ------
@@ -129,8 +135,11 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         "coverage": len(run.rows) / run.wanted,
         "missing": {name: count.as_dict() for name, count in missing_by_severity(run.rows).items()},
         "checks": run.checks,
+        "sampling": run.sampling,
         **summarize(run.rows, by=BREAKDOWNS, source=run.source, n_resamples=n_resamples, seed=seed),
     }
+    if run.sampling["identical"]:
+        withhold(result, IDENTICAL)
     with replace_file(path / METRICS) as file:
         file.write(json.dumps(result, indent=2).encode() + b"\n")
     return result

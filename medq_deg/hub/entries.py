@@ -15,6 +15,7 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 PATH: Final = ".eval_results/medq-deg.yaml"
@@ -119,6 +120,8 @@ def make_entries(result: Mapping[str, Any], dataset: str) -> list[EvalResultEntr
     rows = ", ".join(f"{figures['n']} at {name}" for name, figures in result["by_severity"].items())
     how = "exact probabilities" if result["model"].get("votes") == "exact" else f"{result['trials']} sampled answers"
     notes = f"percent; {how} per row; rows: {rows}; data {result['data']['fingerprint'][:16]}"
+    if told := sampling_note(result["sampling"]):
+        notes += f"; {told}"
     return [
         EvalResultEntry(dataset_id=dataset, task_id=task, value=value, notes=notes)
         for task, value in values(result).items()

@@ -23,6 +23,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
@@ -173,6 +174,8 @@ def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submissio
         raise MedqDegError(f"{repo}: holds this run already, in {folder}")
     told = [f"+ {path} ({len(content):,} bytes)" for path, content in files.items()]
     told += [f"    {task}: {value:.2f} %" for task, value in entry["values"].items()]
+    if note := sampling_note(result["sampling"]):
+        told.append(note)
     title = f"Add MedQ-Deg results of {' '.join(str(settings['model']['name']).split())[:100]}"
     return Submission(repo, "dataset", title, files, current, commit, "\n".join(told))
 

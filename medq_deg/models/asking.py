@@ -153,7 +153,9 @@ class Row:
     dropped : bool
         Whether it was given up, unanswered, since the user asked to stop.
     requests : int
-        Requests that were sent for it.
+        Requests that were sent for it, other than those of which a field was refused.
+    charged : float
+        USD that the server says it charged for them.
     """
 
     index: int
@@ -165,6 +167,7 @@ class Row:
     failure: Failure | None = None
     dropped: bool = False
     requests: int = 0
+    charged: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -290,9 +293,9 @@ class Asker:
 
     async def _request(self, row: Row, ask: Ask) -> list[Answer] | Failure:
         """Send one request, and again at once in the shape that the server wants; what it takes is remembered."""
-        shape = self.memory.shape
+        shape, votes = self.memory.shape, ask.votes
         for _ in range(_MOST_CHANGES):
-            ask = replace(ask, votes=ask.votes[: shape.most])
+            ask = replace(ask, votes=votes[: shape.most])
             body = self.server.body(ask, self.memory, shape)
             outcome = await self._send(row, ask, body)
             if outcome == "again":
@@ -304,12 +307,17 @@ class Asker:
             changed = self._changed(outcome, ask, body, shape) if outcome.status in MALFORMED else None
             if changed is None:
                 return outcome
+            row.requests -= 1
             self.memory.usage["requests"] -= 1  # a request that is refused is neither answered nor charged
             shape = changed
         return Failure("the server refuses the request in every form", again=False)
 
     def _changed(self, failure: Failure, ask: Ask, body: Mapping[str, Any], shape: Shape) -> Shape | None:
-        """Return the shape in which to send a refused request again, or None."""
+        """Return the shape in which to send a refused request again, or None.
+
+        Where the server does not say what it refuses, the two likely reasons are tried: several choices, and the fields
+        that a server of unknown kind is sent on trial.
+        """
         memory, n = self.memory, len(ask.votes)
         message = told(failure.body)
         kind = kind_of_refusal(message)
@@ -331,6 +339,8 @@ class Asker:
             return shape.after(refusal, n, memory.tried)
         if n > 1 and shape.most is None and not memory.honours_n:
             return replace(shape, most=1)
+        if not memory.served and memory.tried - shape.left_out:
+            return replace(shape, left_out=shape.left_out | memory.tried, most=memory.shape.most)
         return None
 
     def _remember(self, shape: Shape) -> None:
@@ -360,10 +370,11 @@ class Asker:
         server, memory = self.server, self.memory
         if not isinstance(reply, Mapping):
             return Failure("the reply is not a chat completion")
-        tokens, choices = usage_of(reply), answers_of(reply)
+        tokens, choices, charged = usage_of(reply), answers_of(reply), cost_of(reply)
         answers = [replace(answer, text=server.hide(answer.text)) for answer in choices if answer is not None]
         row.usage.update(tokens)
-        memory.count(tokens, len(choices), sum(bool(answer.text) for answer in answers), cost_of(reply))
+        memory.count(tokens, len(choices), sum(bool(answer.text) for answer in answers), charged)
+        row.charged += charged or 0.0
         if error := reply.get("error"):
             return _failure_within(error, received, server.hide)
         if not answers:

@@ -27,7 +27,7 @@ from medq_deg.models.asking import MALFORMED, Asker, Row, Server
 from medq_deg.models.base import Queries, Reply
 from medq_deg.models.chat import Picture, check_extra_body
 from medq_deg.models.learning import DEAD_SECONDS, Memory
-from medq_deg.models.price import Prices
+from medq_deg.models.price import Estimate, Prices, estimate
 from medq_deg.models.retry import Retries
 from medq_deg.models.servers import kind_of_host
 
@@ -153,6 +153,9 @@ class EndpointModel:
             self._memory.recognise(kind, "its host")
         self._watch = _SamplingWatch()
         self._most_requests = 1
+        # Of the rows that have their reply: usage counts those in flight too.
+        self._done: Counter[str] = Counter()
+        self._charged = 0.0
         self._warned: set[str] = set()
 
     @property
@@ -166,15 +169,27 @@ class EndpointModel:
 
     @property
     def cost(self) -> float | None:
-        """USD so far: what the server says it charged, else by `prices`; None without either. See `at_least`."""
+        """USD so far: what the server says it charged, else by `prices`; None without either. See `lost`."""
         if self._memory.charged is not None:
             return self._memory.charged
         return None if self.prices is None else self.prices.cost(self.usage)
 
     @property
     def at_least(self) -> bool:
-        """Whether `usage` and `cost` are lower bounds: some tokens were not counted, as llama.cpp counts one choice."""
+        """Whether the server left tokens uncounted, as llama.cpp does with all choices but one."""
         return self._memory.at_least
+
+    def estimate(self, rows: int) -> Estimate | None:
+        """Return what a number of rows take if they are like those that have their reply, None before the first."""
+        if not self._done["rows"]:
+            return None
+        cost = self._charged or (None if self.prices is None else self.prices.cost(self._done))
+        return estimate(rows, self._done["rows"], self._done, cost, at_least=self.at_least)
+
+    @property
+    def lost(self) -> bool:
+        """Whether a reply was lost on the way, which the server may have charged."""
+        return self._memory.lost
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says about the server once it has answered: "sampling" and "served"."""
@@ -242,6 +257,8 @@ class EndpointModel:
                         breaker.see(row, self._memory.served)
                         self._watch.see(row)
                         self._most_requests = max(self._most_requests, row.requests)
+                        self._done.update({"rows": 1, "requests": row.requests, **row.usage})
+                        self._charged += row.charged
                         self._warn_of_models()
                         yield _reply(row)
             finally:

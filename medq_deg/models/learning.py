@@ -90,7 +90,9 @@ class Memory:
     charged : float, optional
         USD that the server says it charged; None if it does not say.
     at_least : bool
-        Whether some tokens were not counted.
+        Whether some tokens of replies were not counted.
+    lost : bool
+        Whether a reply was lost on the way.
     models : dict
         Names that replies give to the model, in order of appearance.
     dead_seconds : float
@@ -110,7 +112,7 @@ class Memory:
         self.usage: Counter[str] = Counter()
         self.charged: float | None = None
         self.most_charged = 0.0
-        self.at_least = False
+        self.at_least = self.lost = False
         self.models: dict[str, None] = {}
         self.sent: dict[str, Any] = {}
         self.partial: dict[int, dict[int, Answer]] = {}
@@ -167,6 +169,7 @@ class Memory:
 
     def fail(self, failure: Failure) -> bool:
         """Note that a request failed; return whether the server has failed in that way, and no other, for too long."""
+        self.lost = self.lost or (failure.status is None and not failure.unreachable)
         if not failure.broken:
             return False
         if self._dead is None or self._dead[0] != failure.reason:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import inspect
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, cast
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.models.base import Model
 from medq_deg.models.published import find_published, resolve_published
 
 GROUP: Final = "medq_deg.models"
 """Entry point group of third parties' models, see `docs/models.md`."""
+
+MAX_NEW_TOKENS: Final = 32
+"""Longest answer in tokens, unless something else is said."""
 
 
 def load_model(
@@ -20,7 +24,8 @@ def load_model(
     transformers: Mapping[str, Any],
     endpoint: str | None = None,
     server: Mapping[str, Any] | None = None,
-    max_new_tokens: int = 32,
+    max_new_tokens: int | None = None,
+    arguments: Mapping[str, Any] | None = None,
 ) -> Model:
     """Return the model of a name.
 
@@ -34,8 +39,10 @@ def load_model(
         Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number.
     endpoint : str, optional
         Address of an OpenAI-compatible server.
-    max_new_tokens : int
-        Longest answer in tokens; plugins have settings of their own.
+    max_new_tokens : int, optional
+        Longest answer in tokens; by default 32, the preset of a published model behind an endpoint, or the plugin's.
+    arguments : mapping, optional
+        Arguments of a plugin's model, by name.
 
     Raises
     ------
@@ -44,15 +51,8 @@ def load_model(
     """
     if endpoint is not None:
         _only_sampled(transformers, "an endpoint")
-        from medq_deg.models.endpoint import EndpointModel
-        from medq_deg.models.retry import Retries
-
-        published = find_published(name)
-        served = published.api_name if published and published.api_name else name
-        options = {**(server or {})}
-        if "retries" in options:
-            options["retries"] = Retries(count=options["retries"])
-        return EndpointModel(endpoint, served, max_new_tokens=max_new_tokens, **options)
+        _no_arguments(arguments, "an endpoint")
+        return _endpoint(name, endpoint, dict(server or {}), max_new_tokens)
     plugin, _, argument = name.partition(":")
     if name != "demo" and plugin in (found := plugins()):
         _only_sampled(transformers, "a plugin")
@@ -60,7 +60,8 @@ def load_model(
             make = found[plugin].load()
         except (ImportError, AttributeError) as error:
             raise MedqDegError(f"the model {plugin!r} that is installed cannot be loaded: {error}") from error
-        return cast("Model", make(argument))
+        return _make(plugin, make, argument, max_new_tokens, dict(arguments or {}))
+    _no_arguments(arguments, "a model in transformers")
     name = name if name == "demo" else resolve_published(name)
     try:
         import torch
@@ -76,10 +77,49 @@ def load_model(
         from medq_deg.demo.model import demo_model
 
         name = str(demo_model())
-    options = {**transformers, "max_new_tokens": max_new_tokens}
+    options = {**transformers, "max_new_tokens": MAX_NEW_TOKENS if max_new_tokens is None else max_new_tokens}
     if options.get("workers") is None:
         options["workers"] = 4 if torch.cuda.is_available() else 0
     return TransformersModel(name, **options)
+
+
+def _endpoint(name: str, url: str, options: dict[str, Any], max_new_tokens: int | None) -> Model:
+    """Return the model of that name behind an endpoint; what the user says goes before a published model's preset."""
+    from medq_deg.models.endpoint import EndpointModel
+    from medq_deg.models.retry import Retries
+
+    published = find_published(name)
+    preset = published.preset if published is not None else {}
+    served = published.api_name if published and published.api_name else name
+    if isinstance(options.get("retries"), int):
+        options["retries"] = Retries(count=options["retries"])
+    options["extra_body"] = {**preset.get("extra_body", {}), **(options.get("extra_body") or {})}
+    longest = preset.get("max_new_tokens", MAX_NEW_TOKENS) if max_new_tokens is None else max_new_tokens
+    return EndpointModel(url, served, max_new_tokens=longest, **options)
+
+
+def _make(
+    plugin: str, make: Callable[..., Any], argument: str, max_new_tokens: int | None, arguments: dict[str, Any]
+) -> Model:
+    """Call a plugin with what it takes of ``max_new_tokens`` and the user's arguments."""
+    parameters = inspect.signature(make).parameters
+    takes_all = any(each.kind is each.VAR_KEYWORD for each in parameters.values())
+    given = dict(arguments)
+    if max_new_tokens is not None:
+        if not takes_all and "max_new_tokens" not in parameters:
+            raise MedqDegError(f"the plugin {plugin!r} takes no --max-new-tokens")
+        given["max_new_tokens"] = max_new_tokens
+    named = [each.name for each in parameters.values() if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)]
+    allowed = [each for each in named if each != next(iter(parameters))]
+    for name in arguments:
+        if not takes_all and name not in allowed:
+            raise UnknownNameError(f"argument of the plugin {plugin!r}", name, allowed or ["none"])
+    return cast("Model", make(argument, **given))
+
+
+def _no_arguments(arguments: Mapping[str, Any] | None, kind: str) -> None:
+    if arguments:
+        raise MedqDegError(f"--model-arg is for plugins, not for {kind}: {', '.join(arguments)}")
 
 
 def _only_sampled(options: Mapping[str, Any], kind: str) -> None:

@@ -67,9 +67,9 @@ class Estimate:
 
     def __str__(self) -> str:
         bound = "at least " if self.at_least else ""
-        cost = "" if self.cost is None else f", about {bound}{self.cost:.2f} USD"
+        cost = "" if self.cost is None else f", {bound or 'about '}{self.cost:.2f} USD"
         return (
-            f"{self.rows} rows: about {self.requests} requests, {bound}{self.prompt_tokens} prompt and "
+            f"{self.rows} rows: about {self.requests} requests, {self.prompt_tokens} prompt and "
             f"{bound}{self.completion_tokens} new tokens{cost}"
         )
 

@@ -1,7 +1,8 @@
 """The 40 models of the paper: where each is found, how it runs here, what it needs, and its published accuracy.
 
-The data is published.csv beside this module. Names, groups and accuracies are the paper's (arXiv 2603.07769, the
-table of accuracy by severity); ids and sizes were looked up in the documentation that the column `source` names.
+The data is published.csv beside this module, and published_presets.json for what their servers need. Names, groups and
+accuracies are the paper's (arXiv 2603.07769, the table of accuracy by severity); ids and sizes were looked up in the
+documentation that the column `source` names.
 Nothing here loads a model.
 """
 
@@ -9,12 +10,14 @@ from __future__ import annotations
 
 import csv
 import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from medq_deg.errors import MedqDegError
+from medq_deg.files import read_json
 
 GROUPS: Final = ("commercial", "open", "medical")
 """The paper's groups, in its order."""
@@ -68,6 +71,17 @@ class PublishedModel:
     accuracy: tuple[float, float, float]
     sure: bool
     source: str
+
+    @property
+    def preset(self) -> Mapping[str, Any]:
+        """What an endpoint that serves it needs: "extra_body" and "max_new_tokens", where it is not the default."""
+        return _presets().get(self.name, {})
+
+
+@cache
+def _presets() -> dict[str, Mapping[str, Any]]:
+    presets: dict[str, Mapping[str, Any]] = read_json(Path(__file__).with_name("published_presets.json"))
+    return presets
 
 
 @cache

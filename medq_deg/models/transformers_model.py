@@ -132,6 +132,10 @@ class TransformersModel:
             **({"note": config.medq_deg_note} if getattr(config, "medq_deg_note", None) else {}),
         }
 
+    def record(self) -> dict[str, Any]:
+        """Return what `run.json` says about sampling: it is neutral, whatever the checkpoint's own settings say."""
+        return {"sampling": {"neutral": True, "sent": dict(SAMPLING), "how": "every setting is given to transformers"}}
+
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
         """Yield `trials` answers to each query, sampled from the seed of its own row."""
         ahead = RowsAhead(queries, self.inputs, self.workers)

@@ -31,6 +31,7 @@ class Asked:
     body: dict[str, Any]
     headers: dict[str, str]
     fault: str | None = None
+    refused: tuple[Any, ...] | None = None
     served: list[str] = field(default_factory=list)
     tokens: tuple[int, int] = (0, 0)
     at: float = field(default_factory=time.monotonic)
@@ -46,7 +47,8 @@ class FaultyServer:
     Parameters
     ----------
     behave : callable
-        Takes a request and returns None (a good reply), or one of FAULTS, ODDITIES, "400", "401", "drop", "echo ...".
+        Takes a request and returns None (a good reply), or one of FAULTS, ODDITIES, "400", "401", "drop", "echo ...",
+        or status, JSON and perhaps headers.
     honours_n : bool or "refuses"
         Whether a good reply has as many choices as asked; "refuses" answers 400 to more than one.
     delay : float
@@ -57,7 +59,7 @@ class FaultyServer:
 
     def __init__(
         self,
-        behave: Callable[[Asked], str | None] = lambda asked: None,
+        behave: Callable[[Asked], Any] = lambda asked: None,
         *,
         honours_n: bool | str = True,
         delay: float = 0.0,
@@ -70,6 +72,10 @@ class FaultyServer:
         self.most_at_once = 0
         self.models = ["tiny"]
         self.retry_after = "1"
+        self.owner: str | None = None
+        self.headers: dict[str, str] = {}
+        self.reply: dict[str, Any] = {}
+        self.usage: dict[str, Any] = {}
         self.choices = 0
         self._at_once = 0
         self._lock = threading.Lock()
@@ -93,11 +99,13 @@ class FaultyServer:
         self.http.server_close()
 
     def _begin(self, body: dict[str, Any], headers: dict[str, str]) -> Asked:
-        prompt = body["messages"][0]["content"][1]["text"]
+        prompt = body["messages"][0]["content"][-1]["text"]
         row = re.match(r"Row (\S+)\.", prompt)
         with self._lock:
             asked = Asked(len(self.asked), row[1] if row else prompt, body, headers)
-            asked.fault = self.behave(asked)
+            asked.fault = fault = self.behave(asked)
+            if isinstance(fault, tuple):
+                asked.fault, asked.refused = f"{fault[0]}", fault
             self.asked.append(asked)
             self._at_once += 1
             self.most_at_once = max(self.most_at_once, self._at_once)
@@ -141,7 +149,8 @@ class FaultyServer:
             "created": 0,
             "model": asked.body["model"],
             "choices": choices,
-            "usage": {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS * count},
+            "usage": {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS * count, **self.usage},
+            **self.reply,
         }
         if asked.fault == "error in 200":
             reply["error"] = {"message": "upstream is overloaded", "code": 502}
@@ -156,10 +165,14 @@ class FaultyServer:
                 super().setup()
                 server._connections.append(self.connection)
 
+            def version_string(self) -> str:
+                return server.headers.get("server", "test")
+
             def log_message(self, *arguments: object) -> None: ...
 
             def do_GET(self) -> None:
-                self.send_json(200, {"object": "list", "data": [{"id": name} for name in server.models]})
+                owned = {} if server.owner is None else {"owned_by": server.owner}
+                self.send_json(200, {"object": "list", "data": [{"id": name, **owned} for name in server.models]})
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -173,6 +186,8 @@ class FaultyServer:
 
             def reply(self, asked: Asked) -> None:
                 fault = asked.fault
+                if asked.refused is not None:
+                    return self.send_json(*asked.refused)
                 if fault is None and server.honours_n == "refuses" and "n" in asked.body:
                     fault = asked.fault = "400"
                 if fault is not None and fault.isdigit():
@@ -204,8 +219,9 @@ class FaultyServer:
 
             def send(self, status: int, data: bytes, length: int, headers: dict[str, str] | None = None) -> None:
                 self.send_response(status)
-                for name, value in {"content-type": "application/json", **(headers or {})}.items():
-                    self.send_header(name, value)
+                for name, value in {"content-type": "application/json", **server.headers, **(headers or {})}.items():
+                    if name != "server":
+                        self.send_header(name, value)
                 self.send_header("content-length", str(length))
                 self.end_headers()
                 self.wfile.write(data)

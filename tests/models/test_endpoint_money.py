@@ -1,0 +1,140 @@
+"""What an endpoint's requests cost, in which order they go, and a cost that is not passed."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from medq_deg.errors import MedqDegError
+from medq_deg.models.endpoint import EndpointModel
+from medq_deg.models.price import Prices, estimate
+from tests.models.endpoint_rows import Rows, ask, model
+from tests.models.faulty_server import COMPLETION_TOKENS, PROMPT_TOKENS, Asked, FaultyServer, serving
+
+
+def spent(server: FaultyServer, prices: Prices) -> float:
+    """What the server would charge for all that it served."""
+    tokens = [sum(asked.tokens[kind] for asked in server.asked) for kind in (0, 1)]
+    return prices.cost({"prompt_tokens": tokens[0], "completion_tokens": tokens[1]})
+
+
+@pytest.mark.parametrize("honours_n", [True, False])
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_the_largest_cost_is_not_passed_and_the_next_start_goes_on(honours_n: bool, concurrency: int) -> None:
+    told: list[str] = []
+    prices, trials, most = Prices(1000.0, 2000.0), 4, 1.0
+    with serving(FaultyServer(honours_n=honours_n)) as server:
+        options: dict[str, Any] = {"prices": (1000.0, 2000.0), "max_new_tokens": COMPLETION_TOKENS}
+        endpoint = model(server.url, max_cost=most, concurrency=concurrency, tell=told.append, **options)
+        rows = Rows(500)
+        replies = list(endpoint.answer(rows, trials))
+        assert rows.stopped
+        assert spent(server, prices) <= most
+        # It stops for want of money, not of courage: one more row would not have fitted.
+        row = prices.cost(
+            {
+                "prompt_tokens": PROMPT_TOKENS * (1 if honours_n else trials),
+                "completion_tokens": COMPLETION_TOKENS * trials,
+            }
+        )
+        assert spent(server, prices) > most - 2 * row
+        assert all(reply.error is None for reply in replies)
+        assert endpoint.cost == pytest.approx(spent(server, prices))
+        first = len(replies)
+        again = list(endpoint.answer(Rows(500), trials))
+    assert len(told) == 2
+    assert "another row might pass the largest cost of 1 USD" in told[0]
+    assert abs(len(again) - first) <= 2
+
+
+def test_a_largest_cost_needs_prices_unless_the_server_says_what_it_charges() -> None:
+    with pytest.raises(MedqDegError, match="a largest cost needs prices: give --price"):
+        EndpointModel("http://localhost:1", "m", max_cost=1.0)
+    for most in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(MedqDegError, match="max_cost must be more than 0 USD"):
+            EndpointModel("http://localhost:1", "m", prices=(1, 1), max_cost=most)
+    assert EndpointModel("https://openrouter.ai", "m", max_cost=1.0).max_cost == 1.0
+
+
+def test_what_the_server_says_it_charged_and_had_in_its_cache_is_counted() -> None:
+    with serving(FaultyServer()) as server:
+        server.usage = {"cost": 0.25, "prompt_tokens_details": {"cached_tokens": 5}}
+        endpoint = model(server.url, prices=(1.0, 1.0))
+        replies = ask(endpoint, 4)
+    assert endpoint.cost == 1.0
+    assert endpoint.usage["cached_tokens"] == 20
+    assert replies[0].usage is not None
+    assert replies[0].usage["cached_tokens"] == 5
+    assert endpoint.record()["served"]["charged_usd"] == 1.0
+    with serving(FaultyServer()) as server:
+        server.usage = {"prompt_tokens_details": {"cached_tokens": 5}}
+        endpoint = model(server.url, prices=(1e6, 0.0, 1e5))
+        ask(endpoint)
+    assert endpoint.cost == pytest.approx((PROMPT_TOKENS - 5) + 0.5)
+
+
+@pytest.mark.parametrize("usage", [{"cost": -1}, {"cost": "x"}, {"cost": True}, {"prompt_tokens_details": [3]}])
+def test_a_charge_that_is_none_is_not_counted(usage: dict[str, Any]) -> None:
+    with serving(FaultyServer()) as server:
+        server.usage = usage
+        endpoint = model(server.url, prices=(0.0, 1e6))
+        ask(endpoint)
+    assert endpoint.cost == COMPLETION_TOKENS * 4
+    assert endpoint.usage["cached_tokens"] == 0
+
+
+def test_a_server_that_counts_one_choice_of_several_gives_a_lower_bound() -> None:
+    with serving(FaultyServer()) as server:
+        endpoint = model(server.url)
+        ask(endpoint, 2)
+        assert not endpoint.at_least
+        server.usage = {"completion_tokens": 2}
+        ask(endpoint, 1)
+        assert endpoint.at_least
+        assert endpoint.record()["served"]["usage"]["at_least"] is True
+        server.usage, server.owner = {}, "llamacpp"
+        known = model(server.url)
+        ask(known, 1, trials=1)
+        assert not known.at_least
+        ask(known, 1, trials=4)
+        assert known.at_least
+
+
+def test_where_each_vote_is_a_request_the_first_of_a_row_goes_before_the_others() -> None:
+    ended: dict[str, int] = {}
+    early: list[str] = []
+    lock = threading.Lock()
+
+    def say(asked: Asked, number: int) -> str:
+        with lock:
+            ended[asked.row] = ended.get(asked.row, 0) + 1
+        return f"Answer: B {number}"
+
+    def behave(asked: Asked) -> None:
+        before = sum(other.row == asked.row for other in server.asked)
+        if before and not ended.get(asked.row):
+            early.append(asked.row)
+
+    with serving(FaultyServer(behave, honours_n=False, delay=0.02, say=say)) as server:
+        replies = ask(model(server.url, concurrency=8), 8)
+    assert all(len(reply.texts) == 4 for reply in replies)
+    assert early == []
+
+
+def test_an_estimate_scales_what_the_first_rows_took() -> None:
+    usage = {"requests": 6, "prompt_tokens": 300, "completion_tokens": 90}
+    whole = estimate(1000, 3, usage, 0.03)
+    assert (whole.requests, whole.prompt_tokens, whole.completion_tokens) == (2000, 100_000, 30_000)
+    assert whole.cost == pytest.approx(10.0)
+    assert str(whole) == "1000 rows: about 2000 requests, 100000 prompt and 30000 new tokens, about 10.00 USD"
+    bound = str(estimate(30, 3, usage, 0.03, at_least=True))
+    assert bound == "30 rows: about 60 requests, 3000 prompt and at least 900 new tokens, at least 0.30 USD"
+    assert "USD" not in str(estimate(30, 3, usage, None))
+
+
+@pytest.mark.parametrize("prices", [(1.0,), (1.0, 2.0, 3.0, 4.0), (float("nan"), 1.0), (1.0, 2.0, -1.0)])
+def test_prices_are_two_or_three_numbers(prices: tuple[float, ...]) -> None:
+    with pytest.raises(MedqDegError, match="prices must be two numbers of 0 or more"):
+        Prices.of(prices)
