@@ -28,7 +28,7 @@ from medq_deg.metrics import (  # noqa: E402
     intra_model_rule,
 )
 from medq_deg.metrics.scores import score_rows  # noqa: E402
-from medq_deg.metrics.votes import encode  # noqa: E402
+from medq_deg.metrics.votes import INTERPRETABLE_TRIALS, encode  # noqa: E402
 from tests.metrics.models import (  # noqa: E402
     chance,
     hesitating_model,
@@ -70,14 +70,14 @@ def guessing() -> dict[str, str]:
         for trials in (3, 10):
             expected = expectations([1 / options] * options, trials)
             numbers[f"guess_{options}_{trials}"] = f"{expected['confidence']:.3f}"
-            numbers[f"guess_corrected_{options}_{trials}"] = f"{expected['confidence_corrected']:.3f}"
+            if trials >= INTERPRETABLE_TRIALS:
+                numbers[f"guess_corrected_{options}_{trials}"] = f"{expected['confidence_corrected']:.3f}"
         tied = sum(
             chance(count, [1 / options] * options)
             for count in outcomes(10, options)
             if sorted(count)[-1] == sorted(count)[-2]
         )
         numbers[f"ties_{options}"] = f"{tied:.1%}"
-    numbers["unanimous_corrected"] = f"{1 - 3 / (2 * 10 * math.log(4)):.3f}"
     return numbers
 
 
@@ -110,9 +110,11 @@ def rules() -> dict[str, str]:
             model = hesitating_model(QUESTIONS, rng, trials)
             result = calibration_shift(**model, n_resamples=200, seed=sample)["dunning_kruger"]
             for shift in SHIFTS:
-                fired[shift] += result[shift]["rule"]
+                fired[shift] += bool(result[shift]["rule"])
                 supported[shift] += result[shift]["verdict"] == "supported"
         for shift, short in zip(SHIFTS, ("plug", "corrected", "agreement"), strict=True):
+            if short == "corrected" and trials < INTERPRETABLE_TRIALS:
+                continue
             numbers[f"rule_{short}_{trials}"] = f"{fired[shift] / SAMPLES:.0%}"
             numbers[f"verdict_{short}_{trials}"] = f"{supported[shift] / SAMPLES:.0%}"
     return numbers

@@ -14,6 +14,9 @@ from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)
 
+NOT_JUDGED = "n/a"
+"""Stands for a p-value that too few questions cannot give."""
+
 
 def print_comparison(result: Mapping[str, Any]) -> None:
     """Print what `medq_deg.report.compare.compare_runs` returns: overall, change from L0, and each breakdown.
@@ -26,7 +29,8 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     table = Table(title=Text(f"{second} minus {first}, on {result['rows']} rows of {data}"))
     table.caption = (
         "difference [95 % interval by bootstrap over questions], p adjusted by Holm's method within a block; "
-        "* fewer than 30 questions"
+        f"* fewer than 30 questions; {NOT_JUDGED}: too few questions for a p-value; † also after correction over all "
+        "blocks"
     )
     table.add_column("", no_wrap=True)
     table.add_column("rows", justify="right")
@@ -75,6 +79,11 @@ def _difference(part: Mapping[str, Any], alpha: float) -> tuple[Text, Text]:
     told = f"{part['difference']:+.3f}"
     if limits := part["difference_ci"]:
         told += f" [{limits[0]:+.3f}, {limits[1]:+.3f}]"
+    if part["verdict"] is None:
+        return Text(told), Text(NOT_JUDGED)
     p = "<0.001" if part["p_holm"] < 0.001 else f"{part['p_holm']:.3f}"
-    style = "bold" if part["p_holm"] <= alpha else ""
+    across = part.get("p_page")
+    if across is not None and across <= alpha:
+        p += "†"
+    style = "bold" if part["verdict_holm"] != "undecided" else ""
     return Text(told, style=style), Text(p, style=style)

@@ -16,7 +16,7 @@ from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.evaluation.run import RunSummary
 from medq_deg.evaluation.sampling import sampling_note
-from medq_deg.evaluation.score import HEADLINE
+from medq_deg.metrics import FIGURES, HEADLINE
 from medq_deg.models import published
 from medq_deg.models.base import Model
 
@@ -100,16 +100,18 @@ def print_scores(result: Mapping[str, Any]) -> None:
     table.add_column("severity")
     table.add_column("rows", justify="right")
     for key in HEADLINE:
-        table.add_column(key.replace("_", " "), justify="right")
+        table.add_column(FIGURES[key].title, justify="right")
     for name, figures in result["by_severity"].items():
         table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
     Console(width=max(console.width, 110)).print(table)
     for sentence in [*missing_sentences(result["missing"]), *result["checks"]]:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     if effect := result.get("dunning_kruger"):
+        judged = effect["agreement_shift"]
+        told = f"{judged['verdict'] or 'not judged'}{': ' + judged['reason'] if judged['reason'] else ''}"
         console.print(
             f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "
-            f"judged by the agreement shift, with its noise, it is {effect['agreement_shift']['verdict']}.",
+            f"judged by the agreement shift, with its noise, it is {told}.",
             soft_wrap=True,
             highlight=False,
         )

@@ -18,9 +18,6 @@ from medq_deg.metrics import summarize
 
 METRICS = "metrics.json"
 
-HEADLINE: Final = ("accuracy", "confidence", "calibration_shift", "agreement_shift", "parse_rate")
-"""The figures that a table of a run shows."""
-
 ANSWERED: Final = ("finish", "order", "shown", "orders", "probabilities_by_order")
 """What a record may hold beside votes, texts and probabilities."""
 

@@ -22,6 +22,11 @@ from medq_deg.metrics.votes import FloatArray, IntArray
 FEW_CLUSTERS = 30
 """Below this many clusters a percentile interval is too short to be trusted; results are flagged."""
 
+STUDENTISED_BELOW = 50
+"""With fewer clusters than this, intervals of means are studentised."""
+
+_NO_SPREAD = 1e-12
+
 _CHUNK = 2**22
 """Weights held at once: 32 MiB."""
 
@@ -52,6 +57,24 @@ def partition(groups: Sequence[Any] | None, rows: int) -> IntArray:
             raise MedqDegError(f"the group of row {position} must be a label, got {label!r}.")
     _, cluster = np.unique([str(label) for label in groups], return_inverse=True)
     return cluster.astype(np.int64)
+
+
+def cluster_sums(values: FloatArray, cluster: IntArray) -> FloatArray:
+    """Sum the rows of each cluster that occurs.
+
+    Parameters
+    ----------
+    values : (N, F) float
+    cluster : (N,) int
+
+    Returns
+    -------
+    (C, F) float
+    """
+    labels, local = np.unique(cluster, return_inverse=True)
+    sums: FloatArray = np.zeros((labels.size, values.shape[1]))
+    np.add.at(sums, local, values)
+    return sums
 
 
 def check_settings(confidence_level: float | None, n_resamples: int, seed: int) -> None:
@@ -110,3 +133,116 @@ def interval(replicates: FloatArray, confidence_level: float) -> list[float] | N
     # Davison and Hinkley's order statistics, (R + 1) alpha: the usual ones are a little short.
     low, high = np.quantile(defined, [tail, 1 - tail], method="weibull")
     return [float(low), float(high)]
+
+
+def spread(weights: FloatArray, influence: FloatArray) -> FloatArray:
+    """Return the standard error of a figure in each resample.
+
+    Parameters
+    ----------
+    weights : (R, C) float
+        How often each cluster was drawn.
+    influence : (R, C) float
+        How much each cluster moves the figure; they sum to 0 when weighted.
+
+    Returns
+    -------
+    (R,) float
+    """
+    clusters = weights.shape[1]
+    error: FloatArray = np.sqrt(np.einsum("rc,rc->r", weights, influence**2) * clusters / (clusters - 1))
+    return error
+
+
+def studentised(
+    estimate: float, error: float, replicates: FloatArray, errors: FloatArray, confidence_level: float
+) -> list[float] | None:
+    """Return the studentised (bootstrap-t) interval: for few clusters, where the percentile interval is too short.
+
+    Parameters
+    ----------
+    estimate, error : float
+        The figure and its standard error.
+    replicates, errors : (R,) float
+        The same in each resample. Resamples whose clusters are all alike have no error of their own and are left out.
+    confidence_level : float
+        Share of samples in which the interval is to cover the truth.
+
+    Returns
+    -------
+    [low, high], or None where nothing can be said
+
+    References
+    ----------
+    Davison and Hinkley 1997, section 5.2.1.
+    """
+    told = ~np.isnan(replicates) & (errors > 1e-9 * max(error, 1e-300))
+    if error <= _NO_SPREAD or told.sum() < 2:
+        return interval(replicates, confidence_level)
+    tail = (1 - confidence_level) / 2
+    scores = (replicates[told] - estimate) / errors[told]
+    low, high = np.quantile(scores, [tail, 1 - tail], method="weibull")
+    return [float(estimate - high * error), float(estimate - low * error)]
+
+
+def ratio_intervals(
+    numerators: FloatArray,
+    denominators: FloatArray,
+    confidence_level: float,
+    n_resamples: int,
+    seed: int,
+    bounds: tuple[float, float] = (-np.inf, np.inf),
+) -> list[list[float] | None]:
+    """Return the interval of each ratio of sums over clusters, such as a mean over their rows.
+
+    Parameters
+    ----------
+    numerators, denominators : (C, F) float
+        What each cluster adds to the F numerators and denominators.
+    confidence_level, n_resamples, seed
+        As in `calibration_shift`.
+    bounds : (float, float)
+        The range of the ratios; an interval does not pass it.
+
+    Returns
+    -------
+    list of F [low, high]
+        Studentised below `STUDENTISED_BELOW` clusters, percentile from there on; None for a single cluster or where no
+        resample has a value.
+    """
+    clusters, figures = numerators.shape
+    if clusters < 2:
+        return [None] * figures
+    few = clusters < STUDENTISED_BELOW
+    kept, replicates = [], []
+    joined = np.concatenate([numerators, denominators], axis=1)
+    for weights in draws(clusters, n_resamples, seed, 2 * figures):
+        sums = weights @ joined
+        with np.errstate(invalid="ignore", divide="ignore"):
+            replicates.append(sums[:, :figures] / sums[:, figures:])
+        if few:
+            kept.append(weights)
+    drawn = np.concatenate(replicates)
+    result: list[list[float] | None] = []
+    for place in range(figures):
+        top, bottom = numerators[:, place], denominators[:, place]
+        if few and bottom.sum() > 0:
+            weights = np.concatenate(kept)
+            whole = np.ones((1, clusters))
+            ratio = float(top.sum() / bottom.sum())
+            errors = [
+                spread(each, ratio_influence(top, bottom, each, value))
+                for each, value in ((whole, np.array([ratio])), (weights, drawn[:, place]))
+            ]
+            found = studentised(ratio, float(errors[0][0]), drawn[:, place], errors[1], confidence_level)
+        else:
+            found = interval(drawn[:, place], confidence_level)
+        result.append(found if found is None else [max(found[0], bounds[0]), min(found[1], bounds[1])])
+    return result
+
+
+def ratio_influence(top: FloatArray, bottom: FloatArray, weights: FloatArray, ratio: FloatArray) -> FloatArray:
+    """Return how much each cluster moves a ratio in each resample, (R, C)."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        influence: FloatArray = (top - ratio[:, None] * bottom) / (weights @ bottom)[:, None]
+    return influence

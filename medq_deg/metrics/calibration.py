@@ -1,4 +1,4 @@
-"""Figures that compare confidence with correctness over many rows: ECE, AUROC, risk-coverage curve, AURC.
+"""Figures that compare confidence with correctness over many rows: ECE, AUROC, risk-coverage curve, AURC, AUGRC.
 
 All work on sums for each level of confidence and have a leading axis, so that one call serves a thousand
 bootstrap resamples. A level is one value that the confidence takes, highest first; rows on one level are
@@ -11,6 +11,8 @@ References
 - AUROC as a count of ordered pairs: J. A. Hanley and B. J. McNeil, Radiology 143, 1982.
 - Risk and coverage: Y. Geifman and R. El-Yaniv, Selective classification for deep neural networks, NeurIPS
   2017.
+- Generalised risk: J. Traub et al., Overcoming common flaws in the evaluation of selective classification systems,
+  NeurIPS 2024.
 """
 
 from __future__ import annotations
@@ -87,6 +89,30 @@ def aurc(rows: FloatArray, credit: FloatArray) -> FloatArray:
     rate = wrong / np.maximum(rows, 1.0)
     with np.errstate(invalid="ignore"):
         result: FloatArray = (wrong + (wrong_before - rate * before) * steps).sum(axis=1) / upto[:, -1]
+    return result
+
+
+def augrc(rows: FloatArray, credit: FloatArray) -> FloatArray:
+    """Return the wrong answers among the k most confident rows, as a share of all n rows, averaged over k = 1 ... n.
+
+    Unlike `aurc`, a wrong answer counts the same at every k, so the figure is not ruled by the few surest rows: it is
+    ``((1 - auroc) r w + w (w + 1) / 2) / n ** 2`` for r right and w wrong rows.
+
+    Parameters
+    ----------
+    rows, credit : (R, L) float
+        As in `auroc`.
+
+    Returns
+    -------
+    (R,) float in [0, 1]
+        Not a number where there is no row.
+    """
+    wrong = rows - credit
+    wrong_before = np.cumsum(wrong, axis=1) - wrong
+    # After j of m tied rows with e wrong ones, E + e j / m are expected; summed over j.
+    with np.errstate(invalid="ignore"):
+        result: FloatArray = (rows * wrong_before + wrong * (rows + 1) / 2).sum(axis=1) / rows.sum(axis=1) ** 2
     return result
 
 

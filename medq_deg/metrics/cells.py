@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, interval, partition
+from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, cluster_sums, partition
 from medq_deg.metrics.caveats import ClusterWarning, PairingWarning
-from medq_deg.metrics.dunning_kruger import evidence, intra_model_rule, verdict
-from medq_deg.metrics.figures import FIGURES, SHIFTS, ClusterSums, Rows, resample
+from medq_deg.metrics.dunning_kruger import Evidence, evidence, intra_model_rule, judge, missing_answers
+from medq_deg.metrics.figures import FIGURES, SHIFTS
+from medq_deg.metrics.sums import ClusterSums, Drawn, Rows, resample, row_values
 from medq_deg.metrics.votes import FloatArray, IntArray, VoteTable
 from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
 
@@ -38,6 +39,8 @@ class Study:
         The N rows.
     rows : Rows
         Their scores.
+    other : Rows, or None
+        Their scores with missing answers treated the other way; None where none is missing.
     cluster : (N,) int
         The cluster of each row.
     severity : (N,) int, or None
@@ -52,6 +55,7 @@ class Study:
 
     table: VoteTable
     rows: Rows
+    other: Rows | None
     cluster: IntArray
     severity: IntArray | None
     clean: IntArray
@@ -109,7 +113,8 @@ def make_study(
                 PairingWarning,
                 stacklevel=3,
             )
-    return Study(table, Rows.of(table), cluster, severity, clean, confidence_level, n_resamples, seed)
+    other = None if table.other is None else Rows.of(table.other)
+    return Study(table, Rows.of(table), other, cluster, severity, clean, confidence_level, n_resamples, seed)
 
 
 def describe(study: Study, chosen: IntArray | None = None) -> dict[str, Any]:
@@ -121,7 +126,7 @@ def describe(study: Study, chosen: IntArray | None = None) -> dict[str, Any]:
         ``n``, ``clusters``, ``few_clusters``, ``trials`` (with ``trials_min`` and ``trials_max``), each name
         in `FIGURES`, and ``<name>_ci`` if intervals are asked for. If the rows have severities:
         ``by_severity``, where L1 and L2 have ``change_from_l0``, and ``dunning_kruger``. A figure that is
-        undefined is None.
+        undefined is None, and ``<name>_reason`` says why.
     """
     chosen = np.arange(len(study.cluster)) if chosen is None else chosen
     present = np.unique(study.cluster[chosen])
@@ -162,7 +167,7 @@ def describe(study: Study, chosen: IntArray | None = None) -> dict[str, Any]:
                 if name in paired:
                     part["change_from_l0"] = {
                         "pairs": len(members[f"{name} degraded"]),
-                        **_with_intervals(FIGURES, *_change(point, drawn, name), level),
+                        **_with_intervals(FIGURES, *_change(point, drawn, name), level, change=True),
                     }
                 report["by_severity"][name] = part
         report["dunning_kruger"] = _dunning_kruger(study, members, point, drawn)
@@ -186,11 +191,11 @@ def check_severities(severities: Sequence[int], rows: int) -> IntArray:
 def _has_pair(study: Study, positions: IntArray) -> Any:
     """Say which rows, and their clean rows, both count."""
     clean = study.clean[positions]
-    counted = study.table.counted
+    counted = study.rows.counted > 0
     return (clean >= 0) & counted[positions] & counted[clean]
 
 
-def _resample(study: Study, sets: dict[str, ClusterSums], paired: list[str], clusters: int) -> dict[str, Figures]:
+def _resample(study: Study, sets: dict[str, ClusterSums], paired: list[str], clusters: int) -> dict[str, Drawn]:
     """Compute the figures of each set in each resample; all sets see the same clusters drawn."""
     if study.confidence_level is None:
         wanted = [f"{name} {side}" for name in paired if name == "L2" for side in ("degraded", "clean")]
@@ -224,16 +229,27 @@ def _head(study: Study, positions: IntArray, clusters: int) -> dict[str, Any]:
 
 
 def _with_intervals(
-    names: Sequence[str], point: Figures, replicates: Figures | None, level: float | None
+    names: Iterable[str], point: Figures, drawn: Drawn | None, level: float | None, *, change: bool = False
 ) -> dict[str, Any]:
     """Turn arrays into numbers, each followed by its interval if one is asked for."""
     result: dict[str, Any] = {}
     for name in names:
         result[name] = _number(point[name])
+        if result[name] is None:
+            result[f"{name}_reason"] = FIGURES[name].undefined
         if level is not None:
-            known = replicates is not None and result[name] is not None
-            result[f"{name}_ci"] = interval(replicates[name], level) if replicates and known else None
+            result[f"{name}_ci"] = None
+            if drawn is not None and result[name] is not None:
+                result[f"{name}_ci"] = _interval(name, result[name], drawn, level, change=change)
     return result
+
+
+def _interval(name: str, value: float, drawn: Drawn, level: float, *, change: bool) -> list[float] | None:
+    """Return the interval of a figure, or of a change of it, within its range."""
+    found = drawn.interval(name, value, level)
+    figure = FIGURES[name]
+    low, high = (figure.low - figure.high, figure.high - figure.low) if change else (figure.low, figure.high)
+    return found and [max(found[0], low), min(found[1], high)]
 
 
 def _number(value: FloatArray) -> float | None:
@@ -241,17 +257,15 @@ def _number(value: FloatArray) -> float | None:
     return None if math.isnan(number) else number
 
 
-def _change(point: dict[str, Figures], drawn: dict[str, Figures], severity: str) -> tuple[Figures, Figures | None]:
+def _change(point: dict[str, Figures], drawn: dict[str, Drawn], severity: str) -> tuple[Figures, Drawn | None]:
     """Return each figure of the degraded rows minus that of their clean rows, observed and resampled."""
     degraded, clean = f"{severity} degraded", f"{severity} clean"
     observed = {name: point[degraded][name] - point[clean][name] for name in FIGURES}
-    if degraded not in drawn:
-        return observed, None
-    return observed, {name: drawn[degraded][name] - drawn[clean][name] for name in FIGURES}
+    return observed, drawn[degraded] - drawn[clean] if degraded in drawn else None
 
 
 def _dunning_kruger(
-    study: Study, members: dict[str, IntArray], point: dict[str, Figures], drawn: dict[str, Figures]
+    study: Study, members: dict[str, IntArray], point: dict[str, Figures], drawn: dict[str, Drawn]
 ) -> dict[str, Any] | None:
     """Apply the paper's rule and the paired verdicts to L0 and L2, for each of the three shifts.
 
@@ -265,44 +279,60 @@ def _dunning_kruger(
     both = members.get("L2 degraded", np.empty(0, np.int64))
     clusters = int(np.unique(study.cluster[both]).size)
     before, after = point[clean], point["L2"]
+    missing = {"l0": 1 - float(before["parse_rate"][0]), "l2": 1 - float(after["parse_rate"][0])}
     result: dict[str, Any] = {
         "rule": None,
         "verdict": None,
+        "reason": None,
         "confidence_level": level,
         "pairs": int(both.size),
         "clusters": clusters,
         "few_clusters": clusters < FEW_CLUSTERS,
+        "missing_l0": missing["l0"],
+        "missing_l2": missing["l2"],
         "accuracy_l0": _number(before["accuracy"]),
         "accuracy_l2": _number(after["accuracy"]),
         "accuracy_drop": None,
         "accuracy_drop_ci": None,
     }
     change: Figures | None = None
-    changes: Figures | None = None
+    changes: Drawn | None = None
     if both.size:
         change, changes = _change(point, drawn, "L2")
         result["accuracy_drop"] = -float(change["accuracy"][0])
         if changes is not None:
-            result["accuracy_drop_ci"] = interval(-changes["accuracy"], level)
+            lost = _interval("accuracy", float(change["accuracy"][0]), changes, level, change=True)
+            result["accuracy_drop_ci"] = lost and [-lost[1], -lost[0]]
+    weighed = _weigh(study, both)
     for shift in SHIFTS:
         part: dict[str, Any] = {
             "rule": None,
-            "verdict": None,
             "l0": _number(before[shift]),
             "l2": _number(after[shift]),
             "change": None if change is None else _number(change[shift]),
             "change_ci": None,
-            "p_supported": None,
-            "p_refuted": None,
         }
         if None not in (part["l0"], part["l2"]):
             part["rule"] = intra_model_rule(result["accuracy_l0"], result["accuracy_l2"], part["l0"], part["l2"])
-        if changes is not None:
-            part["change_ci"] = interval(changes[shift], level)
-            weighed = evidence(result["accuracy_drop"], part["change"], -changes["accuracy"], changes[shift], clusters)
-            part |= weighed
-            part["verdict"] = verdict(**weighed, confidence_level=level)
+        if changes is not None and part["change"] is not None:
+            part["change_ci"] = _interval(shift, part["change"], changes, level, change=True)
+        part |= judge(weighed[shift], level, missing_answers(missing["l2"], missing["l0"]))
         result[shift] = part
-    result["rule"] = result["calibration_shift"]["rule"]
-    result["verdict"] = result["calibration_shift"]["verdict"]
+    for key in ("rule", "verdict", "reason"):
+        result[key] = result["calibration_shift"][key]
     return result
+
+
+def _weigh(study: Study, degraded: IntArray) -> dict[str, list[Evidence]]:
+    """Weigh the effect on the given pairs, for each shift under each treatment of missing answers."""
+    weighed: dict[str, list[Evidence]] = {shift: [] for shift in SHIFTS}
+    for rows in (study.rows, study.other):
+        if rows is None:
+            continue
+        both = degraded[(rows.counted[degraded] > 0) & (rows.counted[study.clean[degraded]] > 0)]
+        keys = ("accuracy", *SHIFTS)
+        gained = row_values(rows, keys, both) - row_values(rows, keys, study.clean[both])
+        changes = cluster_sums(gained, study.cluster[both])
+        for place, shift in enumerate(SHIFTS, start=1):
+            weighed[shift].append(evidence(-changes[:, 0], changes[:, place], FIGURES[shift].undefined))
+    return weighed

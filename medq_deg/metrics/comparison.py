@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, interval, partition
-from medq_deg.metrics.dunning_kruger import add_holm, evidence, verdict
-from medq_deg.metrics.figures import SHIFTS, ClusterSums, Rows, resample
-from medq_deg.metrics.votes import Invalid, Name, Votes, encode
+from medq_deg.metrics.bootstrap import FEW_CLUSTERS, check_settings, cluster_sums, partition
+from medq_deg.metrics.dunning_kruger import Evidence, add_holm, evidence, judge, missing_answers
+from medq_deg.metrics.figures import FIGURES, SHIFTS
+from medq_deg.metrics.sums import ClusterSums, Drawn, Rows, resample, row_values
+from medq_deg.metrics.votes import IntArray, Invalid, Name, Votes, VoteTable, encode
 
 
 def inter_model(
@@ -21,7 +23,7 @@ def inter_model(
     num_choices: int | Sequence[int],
     groups: Sequence[Any] | None = None,
     *,
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     confidence_level: float = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -63,37 +65,37 @@ def inter_model(
     cluster = partition(groups, len(answers))
     clusters = int(cluster.max()) + 1
     everything = np.arange(len(answers))
-    sums = {model: ClusterSums(Rows.of(table), everything, cluster, clusters) for model, table in tables.items()}
+    rows = {model: Rows.of(table) for model, table in tables.items()}
+    sums = {model: ClusterSums(rows[model], everything, cluster, clusters) for model in models}
     point = {model: {key: float(v[0]) for key, v in each.figures().items()} for model, each in sums.items()}
-    drawn: dict[str, Any] = {}
+    drawn: dict[str, Drawn] = {}
     if clusters > 1:
         drawn = dict(zip(sums, resample(list(sums.values()), n_resamples, seed), strict=True))
 
+    def gap(of: str, minus: str, key: str) -> dict[str, Any]:
+        value = point[of][key] - point[minus][key]
+        known = bool(drawn) and not math.isnan(value)
+        bounds = (drawn[of] - drawn[minus]).interval(key, value, confidence_level) if known else None
+        return {"gap": None if math.isnan(value) else value, "gap_ci": bounds}
+
+    treatments = {model: _treatments(table, rows[model]) for model, table in tables.items()}
     pairs = []
     for one, other in combinations(models, 2):
         weaker, stronger = sorted((one, other), key=lambda model: point[model]["accuracy"])
-        pair: dict[str, Any] = {"weaker": weaker, "stronger": stronger}
-        pair["accuracy_gap"] = point[stronger]["accuracy"] - point[weaker]["accuracy"]
-        pair["accuracy_gap_ci"] = None
-        if drawn:
-            gaps = drawn[stronger]["accuracy"] - drawn[weaker]["accuracy"]
-            pair["accuracy_gap_ci"] = interval(gaps, confidence_level)
+        told = gap(stronger, weaker, "accuracy")
+        pair: dict[str, Any] = {
+            "weaker": weaker,
+            "stronger": stronger,
+            "accuracy_gap": told["gap"],
+            "accuracy_gap_ci": told["gap_ci"],
+        }
+        weighed = _weigh(treatments[weaker], treatments[stronger], cluster)
+        lost = [1 - point[model]["parse_rate"] for model in (weaker, stronger)]
+        missing = missing_answers(lost[0], lost[1], where=f"of {weaker}", than=f"of {stronger}")
         for shift in SHIFTS:
-            gap = point[weaker][shift] - point[stronger][shift]
-            part: dict[str, Any] = {
-                "gap": gap,
-                "gap_ci": None,
-                "rule": bool(pair["accuracy_gap"] > 0 and gap > 0),
-                "verdict": None,
-                "p_supported": None,
-                "p_refuted": None,
-            }
-            if drawn:
-                shift_gaps = drawn[weaker][shift] - drawn[stronger][shift]
-                part["gap_ci"] = interval(shift_gaps, confidence_level)
-                part |= evidence(pair["accuracy_gap"], gap, gaps, shift_gaps, clusters)
-                part["verdict"] = verdict(part["p_supported"], part["p_refuted"], confidence_level)
-            pair[shift] = part
+            part = gap(weaker, stronger, shift)
+            part["rule"] = bool(pair["accuracy_gap"] > 0 and (part["gap"] or 0.0) > 0)
+            pair[shift] = part | judge(weighed[shift], confidence_level, missing)
         pairs.append(pair)
     for shift in SHIFTS:
         add_holm([pair[shift] for pair in pairs], confidence_level)
@@ -108,8 +110,11 @@ def inter_model(
                 key: value
                 for figure in ("accuracy", *SHIFTS)
                 for key, value in (
-                    (figure, point[model][figure]),
-                    (f"{figure}_ci", interval(drawn[model][figure], confidence_level) if drawn else None),
+                    (figure, None if math.isnan(point[model][figure]) else point[model][figure]),
+                    (
+                        f"{figure}_ci",
+                        drawn[model].interval(figure, point[model][figure], confidence_level) if drawn else None,
+                    ),
                 )
             }
             for model in models
@@ -120,6 +125,26 @@ def inter_model(
             for shift in SHIFTS
         },
     }
+
+
+def _treatments(table: VoteTable, rows: Rows) -> dict[str, Rows]:
+    """Return the rows with missing answers treated as is reported, and the other way."""
+    return {"reported": rows, "other": rows if table.other is None else Rows.of(table.other)}
+
+
+def _weigh(weaker: dict[str, Rows], stronger: dict[str, Rows], cluster: IntArray) -> dict[str, list[Evidence]]:
+    """Weigh "the weaker model is less accurate and has the higher shift", for each shift and treatment."""
+    weighed: dict[str, list[Evidence]] = {shift: [] for shift in SHIFTS}
+    for treatment in ("reported", "other"):
+        first, second = weaker[treatment], stronger[treatment]
+        if treatment == "other" and first is weaker["reported"] and second is stronger["reported"]:
+            continue
+        both = np.flatnonzero((first.counted > 0) & (second.counted > 0))
+        keys = ("accuracy", *SHIFTS)
+        gaps = cluster_sums(row_values(first, keys, both) - row_values(second, keys, both), cluster[both])
+        for place, shift in enumerate(SHIFTS, start=1):
+            weighed[shift].append(evidence(-gaps[:, 0], gaps[:, place], FIGURES[shift].undefined))
+    return weighed
 
 
 def _namer(model: str) -> Name:

@@ -13,14 +13,16 @@ References
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from medq_deg.errors import MedqDegError
+from medq_deg.metrics.figures import SHIFTS
+from medq_deg.metrics.johnson import TOO_FEW, mean_test
 from medq_deg.metrics.votes import FloatArray
 
 
@@ -90,63 +92,119 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return adjusted
 
 
-def evidence(drop: float, change: float, drops: FloatArray, changes: FloatArray, clusters: int) -> dict[str, float]:
-    """Weigh "accuracy drops and the shift rises" against the data.
+@dataclass(frozen=True)
+class Evidence:
+    """How the data weigh on "accuracy drops and the shift rises".
+
+    Attributes
+    ----------
+    p_supported : float, or None
+        Small when both are above 0 (the larger of the two p-values, an intersection-union test).
+    p_refuted : float, or None
+        Small when at least one is below 0 (twice the smaller p-value, Bonferroni). Both are doubled for two-sidedness.
+    reason : str, or None
+        Why there is no p-value.
+    """
+
+    p_supported: float | None
+    p_refuted: float | None
+    reason: str | None
+
+
+def evidence(drops: FloatArray, changes: FloatArray, undefined: str = TOO_FEW) -> Evidence:
+    """Weigh "accuracy drops and the shift rises" against the data of one treatment of missing answers.
 
     Parameters
     ----------
-    drop, change : float
-        Accuracy lost and shift gained, as observed.
-    drops, changes : (R,) float
-        The same in each bootstrap resample.
-    clusters : int
-        How many clusters were resampled; c clusters cannot give a p-value below 2 ** -c, as in a sign test.
+    drops, changes : (C,) float
+        Accuracy lost and shift gained, summed over the rows of each cluster.
+    undefined : str
+        Why changes may be undefined.
+    """
+    if np.isnan(changes).any():
+        return Evidence(None, None, undefined)
+    tests = mean_test(drops), mean_test(changes)
+    if not all(test.enough for test in tests):
+        return Evidence(None, None, TOO_FEW)
+    above, below = max(test.above for test in tests), min(test.below for test in tests)
+    return Evidence(min(1.0, 2 * above), min(1.0, 4 * below), None)
+
+
+def judge(weighed: Sequence[Evidence], confidence_level: float, missing: str) -> dict[str, Any]:
+    """Give a verdict if all treatments of missing answers agree on it.
+
+    Parameters
+    ----------
+    weighed : sequence of Evidence
+        Of the treatment that is reported and, where answers are missing, of the other.
+    confidence_level : float
+    missing : str
+        What to say where the treatments disagree.
 
     Returns
     -------
     dict
-        ``p_supported``: small when both are above 0 (the larger of the two p-values, an intersection-union
-        test); ``p_refuted``: small when at least one is below 0 (twice the smaller p-value, Bonferroni). Both
-        are doubled for two-sidedness: below alpha means that an interval of level 1 - alpha lies on that side
-        of 0.
+        ``p_supported`` and ``p_refuted``, the larger of the treatments' p-values; ``verdict``; ``reason``: why there is
+        none, or why it is undecided though one treatment decides.
     """
-    least = 2.0**-clusters
-    above = [max(least, _p_above(*each)) for each in ((drop, drops), (change, changes))]
-    below = [max(least, _p_above(*each)) for each in ((-drop, -drops), (-change, -changes))]
-    return {"p_supported": min(1.0, 2 * max(above)), "p_refuted": min(1.0, 2 * min(below))}
+    first = weighed[0]
+    if first.p_supported is None or first.p_refuted is None:
+        return {"p_supported": None, "p_refuted": None, "verdict": None, "reason": first.reason}
+    supported = max(1.0 if each.p_supported is None else each.p_supported for each in weighed)
+    refuted = max(1.0 if each.p_refuted is None else each.p_refuted for each in weighed)
+    alone = {verdict(each.p_supported, each.p_refuted, confidence_level) for each in weighed}
+    return {
+        "p_supported": supported,
+        "p_refuted": refuted,
+        "verdict": verdict(supported, refuted, confidence_level),
+        "reason": missing if len(alone) > 1 else None,
+    }
 
 
-def verdict(p_supported: float, p_refuted: float, confidence_level: float) -> str:
-    """Return ``"supported"``, ``"refuted"`` or ``"undecided"`` at a level of confidence."""
+def verdict(p_supported: float | None, p_refuted: float | None, confidence_level: float) -> str | None:
+    """Return ``"supported"``, ``"refuted"`` or ``"undecided"`` at a level of confidence, None without p-values."""
+    if p_supported is None or p_refuted is None:
+        return None
     alpha = 1 - confidence_level
     if p_supported <= alpha:
         return "supported"
     return "refuted" if p_refuted <= alpha else "undecided"
 
 
-def add_holm(cells: Sequence[dict[str, Any]], confidence_level: float) -> None:
+def missing_answers(share: float, other: float, where: str = "at L2", than: str = "at L0") -> str:
+    """Say how many answers are missing on the two sides of a comparison."""
+    return f"answers are missing {where} in {100 * share:.1f} % of votes against {100 * other:.1f} % {than}"
+
+
+def add_holm(cells: Sequence[dict[str, Any]], confidence_level: float, suffix: str = "holm") -> None:
     """Add ``p_supported_holm``, ``p_refuted_holm`` and ``verdict_holm`` to a family of verdicts, in place.
 
-    A cell whose p-values are None could not be tested and is no member of the family.
+    A cell whose p-values are None could not be tested and is no member of the family. With ``suffix="page"`` the names
+    end so.
     """
     tested = [cell for cell in cells if cell["p_supported"] is not None]
     for key in ("p_supported", "p_refuted"):
         for cell, p in zip(tested, holm([cell[key] for cell in tested]), strict=True):
-            cell[f"{key}_holm"] = p
+            cell[f"{key}_{suffix}"] = p
     for cell in tested:
-        cell["verdict_holm"] = verdict(cell["p_supported_holm"], cell["p_refuted_holm"], confidence_level)
+        adjusted = cell[f"p_supported_{suffix}"], cell[f"p_refuted_{suffix}"]
+        cell[f"verdict_{suffix}"] = verdict(*adjusted, confidence_level)
 
 
-def _p_above(estimate: float, replicates: FloatArray) -> float:
-    """Return the one-sided p-value of "this is above 0".
+def add_page(reports: Sequence[Mapping[str, Any]], confidence_level: float) -> None:
+    """Mark, in place, which verdicts survive across a whole page: every cell of every breakdown of every run on it.
 
-    The bootstrap gives the standard error and the normal distribution the tail: counting resamples could
-    never give a p-value small enough to survive Holm's correction over 30 skills.
+    Each verdict of a cell gains ``p_supported_page``, ``p_refuted_page`` and ``verdict_page``, by Holm's method over
+    all of them, for each of the three shifts by itself. The verdict on a whole run is the question that was asked first
+    and is no member.
+
+    Parameters
+    ----------
+    reports : sequence of what `medq_deg.metrics.summarize` returns
+        The runs on the page.
+    confidence_level : float
     """
-    defined = replicates[~np.isnan(replicates)]
-    if defined.size < 2:
-        return 1.0
-    error = float(defined.std(ddof=1))
-    if error < 1e-12:
-        return 0.0 if estimate > 1e-12 else 1.0
-    return 0.5 * math.erfc(estimate / error / math.sqrt(2))
+    cells = [cell for report in reports for breakdown in report["by"].values() for cell in breakdown.values()]
+    verdicts = [cell["dunning_kruger"] for cell in cells if cell.get("dunning_kruger")]
+    for shift in SHIFTS:
+        add_holm([each[shift] for each in verdicts], confidence_level, suffix="page")

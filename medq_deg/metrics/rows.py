@@ -38,6 +38,9 @@ class RunRows:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __getitem__(self, position: int) -> Mapping[str, Any]:
+        return self._rows[position]
+
     def name(self, position: int) -> str:
         """Return what an error calls a row."""
         return f"row {self._rows[position].get('id', position)!r}"

@@ -9,7 +9,7 @@ import numpy as np
 
 from medq_deg.metrics.calibration import curve
 from medq_deg.metrics.cells import Study, describe, make_study
-from medq_deg.metrics.figures import ClusterSums, Rows
+from medq_deg.metrics.sums import ClusterSums, Rows
 from medq_deg.metrics.votes import PROBABILITY_TOLERANCE, Invalid, Probabilities, Votes, encode
 
 
@@ -20,7 +20,7 @@ def calibration_shift(
     groups: Sequence[Any] | None = None,
     severities: Sequence[int] | None = None,
     *,
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     probabilities: Probabilities | None = None,
     confidence_level: float | None = None,
     n_resamples: int = 1000,
@@ -42,10 +42,9 @@ def calibration_shift(
         row. Without it each row is its own cluster.
     severities : N ints of 0, 1 or 2, optional
         Adds ``by_severity`` and ``dunning_kruger``.
-    invalid : {"category", "drop"}, default "category"
-        An unparsable vote is an outcome of its own that is never right (confidence is normalised by log(K +
-        1) in rows that have one), or is left out (rows with fewer than 2 votes left then count in the parse
-        rate only).
+    invalid : {"wrong", "drop"}, default "wrong"
+        An unparsable vote stays among the T votes, as one that is never right and agrees with none, or is left
+        out (rows with fewer than 2 votes left then count in the parse rate only).
     probabilities : N mappings from letter to probability, or sequences of K floats, optional
         Exact probabilities in place of votes. Their sum is at most 1; mass that is missing is unparsable.
     confidence_level : float, optional
@@ -65,20 +64,24 @@ def calibration_shift(
           varies; None for probabilities), ``trials_min``, ``trials_max``
         - ``accuracy``: mean vote accuracy; ``majority_accuracy``: of the most frequent answer, m tied answers
           sharing the credit
-        - ``confidence``: mean of 1 - H / log K; ``calibration_shift``: confidence - accuracy (the paper's)
-        - ``confidence_corrected``, ``calibration_shift_corrected``: with Miller and Madow's entropy for known
-          K
-        - ``agreement``: chance that two votes agree; ``agreement_shift``: agreement - accuracy, 0 in
-          expectation for a calibrated sampler
+        - ``confidence``: mean of v (1 - H / log K), v the share of the votes that name an option and H the
+          entropy of those votes; ``calibration_shift``: confidence - accuracy (the paper's)
+        - ``confidence_corrected``, ``calibration_shift_corrected``: with the jackknife over votes; None where
+          a row has fewer than 5
+        - ``agreement``: chance that two votes name the same option; ``agreement_shift``: agreement -
+          accuracy, 0 in expectation for a calibrated sampler
         - ``ece``: confidence is the share of the most frequent answer, one bin for each value that the votes
-          allow (15 equal bins for probabilities); ``brier``: over all outcomes, 0 to 2; ``auroc``, ``aurc``:
-          of the confidence as a predictor that the most frequent answer is right; ``parse_rate``
-        - ``<figure>_ci``: [low, high], if asked for
+          allow (15 equal bins for probabilities); ``brier``: over all options, 0 to 2; ``auroc``, ``aurc``:
+          of the confidence as a predictor that the most frequent answer is right; ``augrc``: the same with
+          wrong answers as a share of all rows; ``parse_rate``
+        - ``<figure>_ci``: [low, high], if asked for; ``<figure>_reason``: why a figure is None
         - ``by_severity``: the same for L0, L1 and L2, and ``change_from_l0`` over pairs of a degraded row and
           its clean row
         - ``dunning_kruger``: the paper's ``rule``, the ``verdict`` (supported, refuted or undecided), and
-          both for each of the three shifts; None without rows of L0 and L2. A verdict is None where fewer than two
-          questions could be paired
+          both for each of the three shifts; None without rows of L0 and L2. A verdict is given only where both
+          treatments of missing answers agree on it, else it is "undecided" and ``reason`` tells how many answers are
+          missing. It is None, and ``reason`` "too few questions", below 30 questions that could be paired or 25
+          times the squared skewness of their changes. ``missing_l0`` and ``missing_l2``: shares of the votes
         - ``invalid``, ``invalid_votes``, ``rows_with_invalid``: what was done with how many unparsable votes
           in how many rows; ``rows_left_out``: rows that count in the parse rate only
         - ``source`` ("votes" or "probabilities"), ``confidence_level``, ``n_resamples``, ``seed``
@@ -169,7 +172,7 @@ def risk_coverage(
     answers: Sequence[str],
     num_choices: int | Sequence[int],
     *,
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     probabilities: Probabilities | None = None,
 ) -> dict[str, list[float]]:
     """Trace how many majority answers are wrong when only the most confident rows are answered.
@@ -198,7 +201,7 @@ def reliability(
     answers: Sequence[str],
     num_choices: int | Sequence[int],
     *,
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     probabilities: Probabilities | None = None,
 ) -> dict[str, list[float]]:
     """Compare how sure a model is of its most frequent answers with how often they are right.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from medq_deg.metrics.cells import VERDICT_LEVEL, describe, make_study
-from medq_deg.metrics.dunning_kruger import add_holm
+from medq_deg.metrics.dunning_kruger import add_holm, add_page
 from medq_deg.metrics.figures import SHIFTS
 from medq_deg.metrics.rows import RunRows, Source
 from medq_deg.metrics.shift import settings
@@ -18,7 +18,7 @@ def summarize(
     by: Sequence[str | Sequence[str]] = ("severity",),
     *,
     source: Source = "votes",
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     confidence_level: float | None = 0.95,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -47,7 +47,9 @@ def summarize(
         without a value are in the cell "(missing)". A degraded row is paired with its clean row even where
         that row lies in another cell, as it does in a breakdown by degradation. Within one breakdown the
         p-values of ``dunning_kruger`` are also adjusted by Holm's method: ``p_supported_holm``,
-        ``p_refuted_holm`` and ``verdict_holm`` for each of the three shifts.
+        ``p_refuted_holm`` and ``verdict_holm`` for each of the three shifts. Holm's method covers one
+        breakdown, not the page: what survives over all cells of all breakdowns is in ``p_supported_page``,
+        ``p_refuted_page`` and ``verdict_page``.
 
     Raises
     ------
@@ -75,4 +77,6 @@ def summarize(
         for shift in SHIFTS:
             add_holm([each[shift] for each in verdicts], level)
         reports[columns] = cells
-    return {**describe(study), **settings(study, invalid), "by": reports}
+    result = {**describe(study), **settings(study, invalid), "by": reports}
+    add_page([result], level)
+    return result

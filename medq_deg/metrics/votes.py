@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from string import ascii_uppercase
 from typing import Any, Literal, get_args
@@ -22,7 +22,7 @@ from medq_deg.metrics.caveats import FewTrialsWarning, UnparsableWarning
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
-Invalid = Literal["category", "drop"]
+Invalid = Literal["wrong", "drop"]
 Votes = Sequence[Sequence[str | None]]
 Probabilities = Sequence[Sequence[float] | Mapping[str, float]]
 Name = Callable[[int], str]
@@ -52,14 +52,14 @@ class VoteTable:
     Attributes
     ----------
     shares : (N, M + 1) float
-        Share of each outcome, each counted row summing to 1: the options A, B, ... and, last, the unparsable
-        outcome.
+        Share of each outcome, each counted row summing to 1: the options A, B, ... and, last, the votes that name
+        none.
     trials : (N,) float
         Votes per row, T; infinite where the shares are exact probabilities.
     choices : (N,) int
         Options per row, K.
-    outcomes : (N,) int
-        K, or K + 1 in a row that has an unparsable vote.
+    named : (N,) float
+        Share of the votes that name an option, v; 1 where unparsable votes are dropped.
     answer : (N,) int
         Column of the right option.
     parsed, asked : (N,) float
@@ -70,17 +70,20 @@ class VoteTable:
         rate alone; their shares are 0.
     exact : bool
         Whether the shares are exact probabilities.
+    other : VoteTable, or None
+        The same rows with unparsable votes treated the other way; None where every vote names an option.
     """
 
     shares: FloatArray
     trials: FloatArray
     choices: IntArray
-    outcomes: IntArray
+    named: FloatArray
     answer: IntArray
     parsed: FloatArray
     asked: FloatArray
     counted: npt.NDArray[np.bool_]
     exact: bool
+    other: VoteTable | None = None
 
 
 def encode(
@@ -89,7 +92,7 @@ def encode(
     answers: Sequence[str],
     num_choices: int | Sequence[int],
     *,
-    invalid: Invalid = "category",
+    invalid: Invalid = "wrong",
     name: Name = "row {}".format,
 ) -> VoteTable:
     """Encode votes or exact probabilities, whichever is given.
@@ -104,8 +107,9 @@ def encode(
         The right options.
     num_choices : int or N ints
         Options per row, 2 to 26.
-    invalid : {"category", "drop"}
-        Whether an unparsable vote is an outcome of its own or is left out.
+    invalid : {"wrong", "drop"}
+        Whether an unparsable vote stays among the T votes, as one that names no option and is never right, or is left
+        out.
     name : callable, default ``"row {i}"``
         How an error calls the row at a position.
 
@@ -127,7 +131,7 @@ def encode(
         If no vote at all could be parsed, or ``invalid="drop"`` leaves rows out.
     """
     if invalid not in get_args(Invalid):
-        raise MedqDegError(f"invalid must be 'category' or 'drop', got {invalid!r}.")
+        raise MedqDegError(f"invalid must be 'wrong' or 'drop', got {invalid!r}.")
     if (votes is None) == (probabilities is None):
         raise MedqDegError(
             f"exactly one of votes and probabilities must be given, got {'neither' if votes is None else 'both'}."
@@ -229,50 +233,61 @@ def _settle(
     invalid: Invalid,
     exact: bool,
 ) -> VoteTable:
-    """Give the unparsable votes their place and turn counts into shares."""
-    parsed = counts[:, :-1].sum(axis=1)
-    counted = np.ones(len(counts), np.bool_)
-    if invalid == "drop":
-        counts = counts.copy()
-        counts[:, -1] = 0.0
-        counted = parsed > PROBABILITY_TOLERANCE if exact else parsed >= MIN_TRIALS
-        counts[~counted] = 0.0
-        left_out = int((~counted).sum())
-        if left_out == len(counts):
-            raise MedqDegError(
-                "no row has enough parsable votes for invalid='drop' (at least 2 votes, or some probability"
-                " on the options, are needed); invalid='category' keeps unparsable votes as an outcome."
-            )
-        if left_out:
-            warnings.warn(
-                f"invalid='drop' leaves out {left_out} of {len(counts)} rows, in which too few votes could be"
-                " parsed; they count in parse_rate only.",
-                UnparsableWarning,
-                stacklevel=4,
-            )
-    elif not np.any(parsed > PROBABILITY_TOLERANCE):
+    """Give the unparsable votes their place, turn counts into shares, and warn of what a reader should know."""
+    both: dict[Invalid, VoteTable] = {
+        treatment: _treated(counts, asked, choices, answer, treatment, exact) for treatment in get_args(Invalid)
+    }
+    table = both[invalid]
+    left_out = int((~table.counted).sum())
+    if left_out == len(counts):
+        raise MedqDegError(
+            "no row has enough parsable votes for invalid='drop' (at least 2 votes, or some probability"
+            " on the options, are needed); invalid='wrong' keeps unparsable votes as wrong ones."
+        )
+    if left_out:
         warnings.warn(
-            "not one vote could be parsed: accuracy is 0, and confidence and agreement describe the failure,"
-            " not answers.",
+            f"invalid='drop' leaves out {left_out} of {len(counts)} rows, in which too few votes could be"
+            " parsed; they count in parse_rate only.",
             UnparsableWarning,
             stacklevel=4,
         )
-    used = counts.sum(axis=1)
-    few = counted & (used < INTERPRETABLE_TRIALS)
-    if not exact and few.any():
+    if not np.any(table.parsed > PROBABILITY_TOLERANCE):
         warnings.warn(
-            f"{int(few.sum())} of {int(counted.sum())} rows have fewer than {INTERPRETABLE_TRIALS} votes (as"
-            f" few as {int(used[few].min())}): their confidence is mostly bias and not interpretable;"
+            "not one vote could be parsed: accuracy, confidence and agreement are 0, and describe the failure, not"
+            " answers.",
+            UnparsableWarning,
+            stacklevel=4,
+        )
+    few = table.counted & (table.trials < INTERPRETABLE_TRIALS)
+    if few.any():
+        warnings.warn(
+            f"{int(few.sum())} of {int(table.counted.sum())} rows have fewer than {INTERPRETABLE_TRIALS} votes (as"
+            f" few as {int(table.trials[few].min())}): their confidence is mostly bias and not interpretable;"
             " agreement is unbiased.",
             FewTrialsWarning,
             stacklevel=4,
         )
-    used = np.where(counted, used, MIN_TRIALS)
+    if not np.any(asked - table.parsed > (PROBABILITY_TOLERANCE if exact else 0)):
+        return table
+    return replace(table, other=both["drop" if invalid == "wrong" else "wrong"])
+
+
+def _treated(
+    counts: FloatArray, asked: FloatArray, choices: IntArray, answer: IntArray, invalid: Invalid, exact: bool
+) -> VoteTable:
+    """Lay out the rows with their unparsable votes kept as wrong, or dropped."""
+    parsed = counts[:, :-1].sum(axis=1)
+    counted = np.ones(len(counts), np.bool_)
+    if invalid == "drop":
+        counted = parsed > PROBABILITY_TOLERANCE if exact else parsed >= MIN_TRIALS
+        counts = np.where(counted[:, None], counts, 0.0)
+        counts[:, -1] = 0.0
+    used = np.where(counted, parsed if invalid == "drop" else asked, MIN_TRIALS)
     return VoteTable(
         shares=counts / used[:, None],
         trials=np.full(len(counts), math.inf) if exact else used,
         choices=choices,
-        outcomes=choices + (counts[:, -1] > 0),
+        named=np.ones(len(counts)) if invalid == "drop" else np.minimum(parsed / asked, 1.0),
         answer=answer,
         parsed=parsed,
         asked=asked,

@@ -15,7 +15,7 @@ from typing import Any
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
 from medq_deg.evaluation.store import RunFolder
-from medq_deg.metrics import MetricWarning, inter_model, reliability, risk_coverage, summarize
+from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
 from medq_deg.report.text import shorten, visible
 from medq_deg.taxonomy import SEVERITY_NAMES
 
@@ -110,6 +110,7 @@ def collect(
         progress("scoring", done, len(paths))
         runs.append(_collect(path, coverage, n_resamples, seed))
     progress("scoring", len(paths), len(paths))
+    add_page([run.summary for run in runs], runs[0].summary["confidence_level"])
     return [replace(run, label=label) for run, label in zip(runs, _labels(runs), strict=True)]
 
 

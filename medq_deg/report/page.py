@@ -12,7 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import medq_deg
-from medq_deg import demo
+from medq_deg import demo, metrics
+from medq_deg.metrics import FIGURES
 from medq_deg.report import figures, text, verdicts
 from medq_deg.report.browser import OUTCOMES, SURE, Browser
 from medq_deg.report.collect import Run
@@ -21,23 +22,12 @@ from medq_deg.taxonomy import SEVERITY_NAMES
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
-HEADLINE = (
-    ("accuracy", "accuracy", text.percent),
-    ("confidence", "confidence", text.percent),
-    ("calibration_shift", "calibration shift", text.signed),
-    ("agreement_shift", "agreement shift", text.signed),
-    ("parse_rate", "readable votes", text.percent),
-)
+_WRITE = {"share": text.percent, "shift": text.signed, "score": text.decimal}
+
+HEADLINE = tuple((key, FIGURES[key].title, _WRITE[FIGURES[key].unit]) for key in metrics.HEADLINE)
 """Figures of the headline: key, name, and how they are written."""
 
-MORE = (
-    ("majority_accuracy", "majority accuracy", text.percent),
-    ("calibration_shift_corrected", "calibration shift, corrected", text.signed),
-    ("ece", "ECE", text.decimal),
-    ("brier", "Brier", text.decimal),
-    ("auroc", "AUROC", text.decimal),
-    ("aurc", "AURC", text.decimal),
-)
+MORE = tuple((key, each.title, _WRITE[each.unit]) for key, each in FIGURES.items() if not each.headline)
 """Further figures, in a table of their own."""
 
 

@@ -31,7 +31,7 @@ def verdict_of(run: Run) -> dict[str, Any]:
         reason = f"the run has no rows at {' and '.join(lacks)}" if lacks else "no row has its clean row"
         return {"verdict": "none", "rule": None, "sentences": [f"Nothing can be said: {reason}."], "cells": []}
     agreement, shift = effect["agreement_shift"], effect["calibration_shift"]
-    verdict = agreement["verdict"] or "undecided"
+    verdict = agreement["verdict"] or "none"
     drop = _interval(_negated(effect["accuracy_drop_ci"]), points)
     sentences = [
         f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
@@ -39,14 +39,27 @@ def verdict_of(run: Run) -> dict[str, Any]:
         f"clean one, the change is {points(-effect['accuracy_drop'])} points{drop}.",
         f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
         f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "
-        f"The effect is {verdict}: {MEANING[verdict]}.",
+        f"{_told(agreement)}",
         f"The paper's rule, which compares two averages of its calibration shift ({signed(shift['l0'])} and "
         f"{signed(shift['l2'])}), says {'yes' if effect['rule'] else 'no'}; with its noise this is "
-        f"{shift['verdict'] or 'undecided'}.",
+        f"{outcome(shift)}.",
     ]
     if effect["few_clusters"]:
         sentences.append(f"This rests on {effect['clusters']} questions only: too few for intervals to be trusted.")
     return {"verdict": verdict, "rule": effect["rule"], "sentences": sentences, "cells": _cells(run)}
+
+
+def outcome(part: Mapping[str, Any]) -> str:
+    """Write a verdict with the reason why it is undecided or not given."""
+    if part["verdict"] is None:
+        return f"not judged: {part['reason']}"
+    return f"{part['verdict']}: {part['reason']}" if part["reason"] else str(part["verdict"])
+
+
+def _told(part: Mapping[str, Any]) -> str:
+    if part["verdict"] is None:
+        return f"Whether there is an effect is not judged: {part['reason']}."
+    return f"The effect is {part['verdict']}: {part['reason'] or MEANING[part['verdict']]}."
 
 
 def _cells(run: Run) -> list[str]:
@@ -59,22 +72,25 @@ def _cells(run: Run) -> list[str]:
             effect = run.summary["by"][by][name].get("dunning_kruger")
             part = effect["agreement_shift"] if effect else {}
             tested += part.get("verdict_holm") is not None
-            found.get(part.get("verdict_holm") or "", []).append(words(name))
+            mark = " †" if part.get("verdict_page") == part.get("verdict_holm") else ""
+            found.get(part.get("verdict_holm") or "", []).append(words(name) + mark)
         told = [f"{verdict} for {', '.join(names)}" for verdict, names in found.items() if names]
         if tested:
             undecided = tested - sum(map(len, found.values()))
             rest = f"undecided for {f'the other {undecided}' if told else f'all {tested}'}"
             sentences.append(f"By {NOUNS.get(by, by)}: {'; '.join([*told, *([rest] if undecided else [])])}.")
+    if any("†" in sentence for sentence in sentences):
+        sentences.append("† also after correction for all parts of the data on this page.")
     return sentences
 
 
 def between_models(comparison: Mapping[str, Any]) -> list[str]:
     """Say how many pairs of models follow the inter-model rule, and list those that are decided."""
     pairs = comparison["pairs"]
-    decided: dict[str, list[str]] = {"supported": [], "refuted": [], "undecided": []}
+    decided: dict[str, list[str]] = {"supported": [], "refuted": [], "undecided": [], "not judged": []}
     for pair in pairs:
         part = pair["agreement_shift"]
-        decided[part.get("verdict_holm") or part["verdict"] or "undecided"].append(
+        decided[part.get("verdict_holm") or part["verdict"] or "not judged"].append(
             f"{pair['weaker']} and {pair['stronger']}"
         )
     differing = sum(pair["accuracy_gap"] > 0 for pair in pairs)
@@ -97,6 +113,10 @@ def between_models(comparison: Mapping[str, Any]) -> list[str]:
             )
     if undecided := len(decided["undecided"]):
         sentences.append(f"Undecided for {undecided} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}.")
+    if few := len(decided["not judged"]):
+        sentences.append(
+            f"Not judged for {few} of {len(pairs)} pair{'s' if len(pairs) > 1 else ''}: too few questions."
+        )
     return sentences
 
 

@@ -22,27 +22,11 @@ D D D D D D D D D D,D,5,q3,0
 D E D D D D D E D D,D,5,q3,2
 """
 
-NAMES = {
-    "accuracy": "Accuracy (mean of the votes)",
-    "majority_accuracy": "Accuracy of the majority answer",
-    "confidence": "Confidence (paper)",
-    "calibration_shift": "Calibration Shift (paper)",
-    "confidence_corrected": "Confidence, corrected for few votes",
-    "calibration_shift_corrected": "Calibration Shift, corrected for few votes",
-    "agreement": "Agreement of two votes",
-    "agreement_shift": "Agreement shift (0: calibrated)",
-    "ece": "ECE",
-    "brier": "Brier score (0 to 2)",
-    "auroc": "AUROC of the confidence",
-    "aurc": "AURC of the confidence",
-    "parse_rate": "Share of answers that could be parsed",
-}
-
 UNPARSABLE = "-"
 MAX_ROWS = 30_000
 
 
-def report(text: str, confidence_level: float = 0.95, invalid: str = "category") -> str:
+def report(text: str, confidence_level: float = 0.95, invalid: str = "wrong") -> str:
     """Compute all figures for a table and write them as Markdown.
 
     Parameters
@@ -52,8 +36,8 @@ def report(text: str, confidence_level: float = 0.95, invalid: str = "category")
         ``num_choices`` and, optionally, ``group`` and ``severity``.
     confidence_level : float, default 0.95
         Level of the intervals.
-    invalid : {"category", "drop"}, default "category"
-        What to do with unparsable votes.
+    invalid : {"wrong", "drop"}, default "wrong"
+        Whether an unparsable vote is a wrong one, or is left out.
 
     Returns
     -------
@@ -69,7 +53,7 @@ def report(text: str, confidence_level: float = 0.95, invalid: str = "category")
     lines = [f"{result['n']} rows from {result['clusters']} questions.", ""]
     lines += [f"| figure | value | {confidence_level:.0%} interval |", "|---|---|---|"]
     for figure in FIGURES:
-        lines.append(f"| {NAMES[figure]} | {_number(result[figure])} | {_interval(result[f'{figure}_ci'])} |")
+        lines.append(f"| {FIGURES[figure].title} | {_number(result[figure])} | {_interval(result[f'{figure}_ci'])} |")
     lines += _dunning_kruger(result.get("dunning_kruger"))
     if result["few_clusters"]:
         lines += ["", "Fewer than 30 questions: the intervals are too short to be relied on."]
@@ -122,7 +106,7 @@ def _dunning_kruger(result: dict[str, Any] | None) -> list[str]:
     lines += ["| measured by | paper's rule | verdict |", "|---|---|---|"]
     for shift in SHIFTS:
         rule = {None: "undefined", True: "yes", False: "no"}[result[shift]["rule"]]
-        lines.append(f"| {NAMES[shift]} | {rule} | {result[shift]['verdict'] or 'no pairs'} |")
+        lines.append(f"| {FIGURES[shift].title} | {rule} | {result[shift]['verdict'] or 'no pairs'} |")
     return lines
 
 
@@ -137,7 +121,7 @@ def build() -> Any:
         )
         table = gradio.Textbox(value=EXAMPLE, lines=12, label="Answers (CSV)")
         level = gradio.Slider(0.5, 0.99, value=0.95, step=0.01, label="Level of the intervals")
-        invalid = gradio.Radio(["category", "drop"], value="category", label="Unparsable answers")
+        invalid = gradio.Radio(["wrong", "drop"], value="wrong", label="Unparsable answers")
         button = gradio.Button("Compute", variant="primary")
         output = gradio.Markdown()
         button.click(report, inputs=[table, level, invalid], outputs=output)

@@ -30,7 +30,7 @@ Args:
     num_choices (list of int, or int): how many options each row has.
     groups (list of str, optional): the question that each row comes from, the cluster of the bootstrap.
     severities (list of int, optional): 0, 1 or 2 for each row; adds `by_severity` and `dunning_kruger`.
-    invalid (str): "category" (default) or "drop": what to do with answers that could not be parsed.
+    invalid (str): "wrong" (default) or "drop": whether answers that could not be parsed count as wrong.
     confidence_level (float, optional): level of the intervals; without it there are none.
     n_resamples (int): resamples of the bootstrap, 1000 by default.
     seed (int): start of its random numbers, 0 by default.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medq_deg.metrics import calibration_shift, risk_coverage
-from medq_deg.metrics.calibration import aurc, auroc
+from medq_deg.metrics.calibration import augrc, aurc, auroc
 from tests.metrics.models import LETTERS, questions_and_votes, sampled_votes
 
 torch = pytest.importorskip("torch")
@@ -87,6 +87,28 @@ def test_aurc_is_the_mean_over_all_orders_of_tied_rows():
     assert aurc(rows, np.array([[1.0, 2.0, 0.0]]))[0] == pytest.approx(np.mean(areas), abs=1e-12)
 
 
+def test_augrc_is_the_mean_over_all_orders_of_tied_rows_of_the_wrong_answers_so_far():
+    levels = [[1, 0], [1, 1, 0], [0]]
+    areas = []
+    for first in set(permutations(levels[0])):
+        for second in set(permutations(levels[1])):
+            right = np.array([*first, *second, *levels[2]])
+            areas.append(np.mean(np.cumsum(1 - right) / 6))
+    found = augrc(np.array([[2.0, 3.0, 1.0]]), np.array([[1.0, 2.0, 0.0]]))[0]
+    assert found == pytest.approx(np.mean(areas), abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [2, 3, 40])
+def test_augrc_follows_from_auroc_and_the_number_of_wrong_rows(levels):
+    rng = np.random.default_rng(levels)
+    rows = rng.integers(1, 9, size=(1, levels)).astype(float)
+    credit = np.floor(rows * rng.random((1, levels)) + 0.5)
+    right, n = credit.sum(), rows.sum()
+    wrong = n - right
+    expected = ((1 - auroc(rows, credit)[0]) * right * wrong + wrong * (wrong + 1) / 2) / n**2
+    assert augrc(rows, credit)[0] == pytest.approx(expected, abs=1e-12)
+
+
 def test_aurc_without_ties_is_the_mean_of_the_risk_curve():
     rng = np.random.default_rng(8)
     shares = rng.dirichlet(np.full(4, 0.6), size=1000)
@@ -121,7 +143,7 @@ def test_merging_levels_for_the_resamples_leaves_figures_alone_and_hardly_moves_
         return calibration_shift(None, answers, 4, probabilities=shares, confidence_level=0.9, n_resamples=100)
 
     merged = report()
-    monkeypatch.setattr("medq_deg.metrics.figures._RESAMPLED_LEVELS", 10**6)
+    monkeypatch.setattr("medq_deg.metrics.sums._RESAMPLED_LEVELS", 10**6)
     separate = report()
     for figure in ("auroc", "aurc"):
         assert merged[figure] == separate[figure]

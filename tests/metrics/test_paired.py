@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import product
-from math import comb
-
 import numpy as np
 import pytest
 
 from benchmarks.metrics import simulated_rows
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import COMPARED, compare, holm
-from medq_deg.metrics.paired import EXACT_UPTO, sign_flip_p
 
 
 def rows_of(votes: np.ndarray, per_question: int) -> list[dict]:
@@ -35,43 +31,6 @@ def simulated(rng: np.random.Generator, questions: int, per_question: int, gain:
     return tuple(rows_of(rng.random(shape) < difficulty + each, per_question) for each in (0, gain))
 
 
-@pytest.mark.parametrize("seed", range(5))
-def test_with_few_questions_the_p_value_is_the_share_of_all_sign_patterns(seed):
-    sums = np.random.default_rng(seed).integers(-3, 6, size=9).astype(float)
-    totals = [
-        abs(sum(sign * value for sign, value in zip(signs, sums, strict=True))) for signs in product((1, -1), repeat=9)
-    ]
-    assert sign_flip_p(sums) == pytest.approx(np.mean([total >= abs(sums.sum()) for total in totals]))
-
-
-@pytest.mark.parametrize(("better", "worse"), [(6, 0), (9, 2), (5, 5), (12, 6), (1, 0)])
-def test_with_one_row_to_a_question_it_is_mcnemars_exact_test(better, worse):
-    n = better + worse
-    tail = sum(comb(n, k) for k in range(max(better, worse), n + 1)) / 2**n
-    sums = np.array([1.0] * better + [-1.0] * worse + [0.0] * 100)
-    assert sign_flip_p(sums) == pytest.approx(min(1, 2 * tail))
-
-
-def test_with_many_questions_the_normal_tail_is_close_to_flipping_at_random():
-    rng = np.random.default_rng(3)
-    sums = rng.normal(0.25, 1, size=80)
-    flips = rng.choice([-1.0, 1.0], size=(100_000, 80))
-    at_random = np.mean(np.abs(flips @ sums) >= abs(sums.sum()))
-    assert sign_flip_p(sums) == pytest.approx(at_random, abs=0.005)
-    assert sums.size > EXACT_UPTO
-
-
-def test_exact_and_normal_p_values_meet_where_one_takes_over():
-    sums = np.random.default_rng(5).normal(0.4, 1, size=EXACT_UPTO)
-    assert sign_flip_p(sums) == pytest.approx(sign_flip_p(np.append(sums, 2e-9)), abs=0.02)
-
-
-def test_nothing_differs_when_no_question_does():
-    assert sign_flip_p(np.zeros(5)) == 1
-    assert sign_flip_p(np.array([])) == 1
-    assert sign_flip_p(np.array([0.3])) == 1
-
-
 def test_two_draws_of_the_same_model_seldom_differ():
     rng = np.random.default_rng(0)
     p_values = {figure: [] for figure in COMPARED}
@@ -85,11 +44,53 @@ def test_two_draws_of_the_same_model_seldom_differ():
         assert 0.4 < np.mean(found) < 0.6
 
 
-def test_few_questions_do_not_make_small_p_values():
+def test_few_questions_get_an_interval_and_no_verdict():
     rng = np.random.default_rng(1)
-    found = [compare(*simulated(rng, 8, 3, 0.0), by=(), n_resamples=10)["overall"] for _ in range(300)]
-    assert sum(cell["accuracy"]["p"] <= 0.05 for cell in found) <= 27
-    assert all(cell["few_clusters"] for cell in found)
+    for gain, questions in ((0.0, 29), (0.3, 29), (0.3, 8)):
+        cell = compare(*simulated(rng, questions, 3, gain), by=(), n_resamples=50)["overall"]
+        assert cell["few_clusters"]
+        for figure in COMPARED:
+            told = [cell[figure][key] for key in ("verdict", "verdict_holm", "reason")]
+            assert told == [None, None, "too few questions"]
+            assert cell[figure]["difference_ci"] is not None
+
+
+def test_a_difference_that_few_questions_carry_gets_no_verdict():
+    rng = np.random.default_rng(7)
+    first = rows_of(rng.random((200, 10)) < 0.5, 1)
+    second = [{**row, "votes": ["A"] * 10} if at < 4 else row for at, row in enumerate(first)]
+    told = compare(first, second, by=(), n_resamples=20)["overall"]["accuracy"]
+    assert (told["verdict"], told["verdict_holm"], told["reason"]) == (None, None, "too few questions")
+
+
+@pytest.mark.parametrize(("gain", "verdict"), [(0.3, "higher"), (-0.2, "lower"), (0.0, "undecided")])
+def test_the_verdict_says_which_way_the_second_differs(gain, verdict):
+    told = compare(*simulated(np.random.default_rng(8), 80, 3, gain), by=(), n_resamples=20)["overall"]["accuracy"]
+    assert (told["verdict"], told["verdict_holm"], told["reason"]) == (verdict, verdict, None)
+
+
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
+def test_where_the_treatments_of_missing_answers_disagree_the_difference_is_undecided_and_says_why():
+    rng = np.random.default_rng(9)
+    first, _ = simulated(rng, 100, 1, 0.0, trials=10)
+    # The second model is as often right when it answers, and refuses three in ten votes.
+    second = [{**row, "votes": [None if rng.random() < 0.3 else vote for vote in row["votes"]]} for row in first]
+    for invalid in ("wrong", "drop"):
+        result = compare(first, second, by=(), invalid=invalid, n_resamples=20)
+        told = result["overall"]["accuracy"]
+        assert told["verdict"] == told["verdict_holm"] == "undecided"
+        assert told["p"] > 0.05
+        missing = 100 * result["missing"]["second"]
+        assert 27 < missing < 33
+        assert told["reason"] == (
+            f"answers are missing in the second run in {missing:.1f} % of votes against 0.0 % in the first"
+        )
+    # One that is also less often right is lower either way.
+    worse = [
+        {**row, "votes": [vote and (vote if rng.random() < 0.6 else "B") for vote in row["votes"]]} for row in second
+    ]
+    told = compare(first, worse, by=(), n_resamples=20)["overall"]["accuracy"]
+    assert (told["verdict"], told["reason"]) == ("lower", None)
 
 
 def test_intervals_cover_the_true_difference():
@@ -135,6 +136,10 @@ def test_p_values_are_adjusted_within_a_breakdown_for_each_figure(pair):
         for figure in COMPARED:
             parts = [cell[figure] for cell in cells.values()]
             assert [part["p_holm"] for part in parts] == pytest.approx(holm([part["p"] for part in parts]))
+    page = [cell["accuracy"] for cells in result["by"].values() for cell in cells.values()]
+    assert [part["p_page"] for part in page] == pytest.approx(holm([part["p"] for part in page]))
+    assert all(part["p_page"] >= part["p_holm"] >= part["p"] for part in page)
+    assert all((part["verdict_page"] is None) == (part["verdict"] is None) for part in page)
     assert result["overall"]["accuracy"]["p_holm"] == result["overall"]["accuracy"]["p"]
 
 
@@ -144,7 +149,8 @@ def test_a_cell_equals_the_comparison_of_its_rows_alone(pair):
     alone = compare(*mine, by=(), n_resamples=50)["overall"]
     cell = result["by"]["degradation"]["low_resolution"]
     for figure in COMPARED:
-        assert {**cell[figure], "p_holm": None} == {**alone[figure], "p_holm": None}
+        for key in ("first", "second", "difference", "difference_ci", "p", "verdict", "reason"):
+            assert cell[figure][key] == alone[figure][key]
 
 
 def test_the_change_from_l0_takes_each_degraded_row_with_its_own_clean_row(pair):

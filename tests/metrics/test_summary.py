@@ -81,13 +81,26 @@ def test_a_cell_without_clean_rows_is_paired_with_the_clean_rows_of_its_question
 
 def test_the_p_values_of_a_breakdown_are_adjusted_together(summary):
     cells = [cell["dunning_kruger"] for cell in summary["by"]["degradation"].values() if cell["dunning_kruger"]]
-    # A cell with one question only can't be tested and is no member of the family.
-    cells = [cell for cell in cells if cell["clusters"] > 1]
     assert len(cells) > 15
     for shift in SHIFTS:
-        adjusted = holm([cell[shift]["p_supported"] for cell in cells])
-        assert [cell[shift]["p_supported_holm"] for cell in cells] == adjusted
-        assert {cell[shift]["verdict_holm"] for cell in cells} <= {"supported", "refuted", "undecided"}
+        # A cell of few questions can't be tested and is no member of the family.
+        parts = [cell[shift] for cell in cells if cell[shift]["p_supported"] is not None]
+        assert 0 < len(parts) < len(cells)
+        assert [part["p_supported_holm"] for part in parts] == holm([part["p_supported"] for part in parts])
+        assert {part["verdict_holm"] for part in parts} <= {"supported", "refuted", "undecided"}
+        assert {cell[shift]["reason"] for cell in cells if cell[shift]["verdict"] is None} == {"too few questions"}
+        assert all("verdict_holm" not in cell[shift] for cell in cells if cell[shift]["verdict"] is None)
+
+
+def test_what_survives_across_the_page_is_marked_over_the_cells_of_all_breakdowns(summary):
+    cells = [cell["dunning_kruger"] for cells in summary["by"].values() for cell in cells.values()]
+    for shift in SHIFTS:
+        parts = [cell[shift] for cell in cells if cell and cell[shift]["p_supported"] is not None]
+        for key in ("p_supported", "p_refuted"):
+            assert [part[f"{key}_page"] for part in parts] == holm([part[key] for part in parts])
+        assert all(part["p_supported_page"] >= part["p_supported_holm"] for part in parts)
+        assert {part["verdict_page"] for part in parts} <= {"supported", "refuted", "undecided"}
+    assert "verdict_page" not in summary["dunning_kruger"]["agreement_shift"]
 
 
 def test_cells_with_under_30_questions_are_flagged(summary):

@@ -10,6 +10,7 @@ import pytest
 
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import (
+    FIGURES,
     ClusterWarning,
     FewTrialsWarning,
     PairingWarning,
@@ -18,7 +19,7 @@ from medq_deg.metrics import (
     summarize,
 )
 from medq_deg.metrics.votes import encode
-from tests.metrics.models import spelled
+from tests.metrics.models import LETTERS, spelled
 
 TEN = ["A"] * 10
 
@@ -27,7 +28,7 @@ TEN = ["A"] * 10
 def test_shares_hold_options_first_and_the_unparsable_outcome_last():
     table = encode([["A", "C", None, ""], ["B", "B", "A", "B"]], None, ["A", "B"], [3, 2])
     assert table.shares.tolist() == [[0.25, 0, 0.25, 0.5], [0.25, 0.75, 0, 0]]
-    assert table.outcomes.tolist() == [4, 2]
+    assert table.named.tolist() == [0.5, 1.0]
     assert table.trials.tolist() == [4, 4]
 
 
@@ -103,7 +104,7 @@ def test_bad_probabilities_are_refused(probabilities, words):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"invalid": "keep"}, "invalid must be 'category' or 'drop', got 'keep'"),
+        ({"invalid": "keep"}, "invalid must be 'wrong' or 'drop', got 'keep'"),
         ({"confidence_level": "0.95"}, "confidence_level must lie between 0 and 1, got '0.95'"),
         ({"confidence_level": 95}, "confidence_level must lie between 0 and 1, got 95"),
         ({"n_resamples": 1}, "n_resamples must be a whole number of 2 or more, got 1"),
@@ -137,16 +138,17 @@ def test_five_votes_do_not_warn():
         assert calibration_shift([["A"] * 5], ["A"], 2)["trials"] == 5
 
 
-def test_an_unparsable_vote_is_wrong_stays_in_t_and_is_an_outcome_of_its_own():
+def test_an_unparsable_vote_is_wrong_stays_in_t_and_takes_its_share_of_the_confidence():
     result = calibration_shift([["A"] * 5 + [None] * 5, ["A"] * 5 + ["B"] * 5], ["A", "A"], 4, confidence_level=None)
     assert result["accuracy"] == 0.5
     assert result["majority_accuracy"] == 0.5
     assert result["trials"] == 10
     assert result["parse_rate"] == 0.75
-    assert (result["invalid"], result["invalid_votes"], result["rows_with_invalid"]) == ("category", 5, 1)
-    # Normalised by log 5 in the row that has an unparsable vote, by log 4 in the other.
-    expected = 1 - math.log(2) * (1 / math.log(5) + 1 / math.log(4)) / 2
-    assert result["confidence"] == pytest.approx(expected, abs=1e-12)
+    assert (result["invalid"], result["invalid_votes"], result["rows_with_invalid"]) == ("wrong", 5, 1)
+    # Half of the votes of one row name an option, all of these the same; the other row is split between two of four.
+    assert result["confidence"] == pytest.approx((0.5 * 1 + 0.5) / 2, abs=1e-12)
+    # 10 of the 45 pairs of votes are two A's in the one row; 10 two A's and 10 two B's in the other.
+    assert result["agreement"] == pytest.approx((10 + 20) / 90, abs=1e-12)
 
 
 def test_dropped_votes_leave_t_and_rows_without_enough_votes_count_in_the_parse_rate_only():
@@ -163,7 +165,8 @@ def test_nothing_parsable_is_defined_with_a_warning_or_refused_when_dropped():
     with pytest.warns(UnparsableWarning, match="not one vote could be parsed"):
         result = calibration_shift(votes, ["A", "B"], 4, confidence_level=0.95)
     assert (result["accuracy"], result["majority_accuracy"], result["parse_rate"]) == (0, 0, 0)
-    assert (result["confidence"], result["agreement"], result["auroc"]) == (1, 1, None)
+    assert (result["confidence"], result["agreement"], result["ece"], result["auroc"]) == (0, 0, 0, None)
+    assert result["brier"] == 1
     with pytest.raises(MedqDegError, match="no row has enough parsable votes"):
         calibration_shift(votes, ["A", "B"], 4, invalid="drop")
 
@@ -214,3 +217,57 @@ def test_rounding_of_single_precision_is_no_unparsable_mass():
     assert result["parse_rate"] == pytest.approx(1)
     assert result["rows_with_invalid"] == 0
     assert result["confidence"] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("figure", ["confidence", "confidence_corrected", "agreement"])
+def test_abstaining_lowers_confidence_and_agreement_step_by_step(figure):
+    told = [calibration_shift([["A"] * (10 - lost) + [None] * lost], ["A"], 4)[figure] for lost in range(10)]
+    assert told == sorted(told, reverse=True)
+    assert len(set(told)) == 10
+
+
+@pytest.mark.parametrize("trials", [5, 10, 12])
+@pytest.mark.parametrize("options", [2, 3, 5])
+def test_confidence_is_the_share_that_names_an_option_times_the_confidence_of_those_votes(options, trials):
+    for read in range(2, trials + 1):
+        letters = [LETTERS[place % options] for place in range(read)]
+        alone = calibration_shift([letters], ["A"], options, invalid="wrong") if read >= 5 else None
+        both = calibration_shift([letters + [None] * (trials - read)], ["A"], options)
+        counts = np.bincount([LETTERS.index(letter) for letter in letters], minlength=options)
+        shares = counts[counts > 0] / read
+        sureness = 1 + float((shares * np.log(shares)).sum()) / math.log(options)
+        assert both["confidence"] == pytest.approx(read / trials * sureness, abs=1e-12)
+        assert both["agreement"] == pytest.approx((counts * (counts - 1)).sum() / (trials * (trials - 1)), abs=1e-12)
+        if alone:
+            for figure in ("confidence", "confidence_corrected"):
+                assert both[figure] == pytest.approx(read / trials * alone[figure], abs=1e-12)
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.25] * 4, [0.7, 0.2, 0.1]])
+@pytest.mark.parametrize("off", [1e-7, 2e-6, 1e-5, 1e-3])
+def test_a_little_mass_off_the_options_moves_exact_figures_by_as_little(shares, off):
+    options = len(shares)
+    whole = calibration_shift(None, ["A"], options, probabilities=[shares])
+    less = calibration_shift(None, ["A"], options, probabilities=[[(1 - off) * share for share in shares]])
+    for figure in FIGURES:
+        if whole[figure] is not None:
+            assert less[figure] == pytest.approx(whole[figure], abs=2.1 * off), figure
+
+
+def test_dropping_gives_what_the_readable_votes_alone_give():
+    rng = np.random.default_rng(4)
+    votes = [["A" if rng.random() < 0.6 else "B" for _ in range(10)] for _ in range(40)]
+    lost = [[None if rng.random() < 0.3 else vote for vote in row] for row in votes]
+    alone = calibration_shift([[vote for vote in row if vote] for row in lost], ["A"] * 40, 3)
+    dropped = calibration_shift(lost, ["A"] * 40, 3, invalid="drop")
+    for figure in FIGURES:
+        if figure != "parse_rate":
+            assert dropped[figure] == pytest.approx(alone[figure], abs=1e-12), figure
+
+
+def test_both_treatments_are_the_same_to_the_last_bit_where_every_vote_names_an_option():
+    rng = np.random.default_rng(5)
+    votes = [[LETTERS[code] for code in rng.integers(4, size=10)] for _ in range(50)]
+    assert encode(votes, None, ["A"] * 50, 4).other is None
+    wrong, dropped = (calibration_shift(votes, ["A"] * 50, 4, invalid=invalid) for invalid in ("wrong", "drop"))
+    assert {**wrong, "invalid": None} == {**dropped, "invalid": None}
