@@ -129,9 +129,7 @@ def read_bytes(path: Path) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("is not a regular file")
         if status.st_size > LARGEST_FILE:
-            raise ImageError(
-                f"a picture's file has up to {LARGEST_FILE >> 20} MiB, this one {status.st_size >> 20} MiB"
-            )
+            raise ImageError(f"a picture's file has up to {LARGEST_FILE >> 20} MiB, this one has more")
         return path.read_bytes()
 
 
@@ -209,8 +207,9 @@ def _check_header(image: Image.Image) -> None:
     with _told():
         frames = frames_of(image)
         if frames > 1:
-            raise ImageError(f"a picture must have one frame, this one has {frames}: choose one and save it alone")
+            raise ImageError(f"a picture must have one frame, this one has {frames}: choose one of them")
         _check_depth(image)
+        _check_exif(image.info.get("exif") or b"")
 
 
 def _check_depth(image: Image.Image) -> None:
@@ -224,6 +223,14 @@ def _check_depth(image: Image.Image) -> None:
         raise ImageError(
             f"a picture in colour cannot be a {image.format} file, whose depth is lost on reading: save it as PNG"
         )
+
+
+def _check_exif(block: bytes) -> None:
+    try:
+        # Afresh: Pillow may have met the block before, and silently taken it for an empty one.
+        Image.Exif().load(block)
+    except Exception:  # noqa: BLE001 - struct.error, SyntaxError and others
+        raise ImageError("the picture's EXIF is broken, so that nothing tells which way up it is") from None
 
 
 def _png_header(image: Image.Image) -> bytes:

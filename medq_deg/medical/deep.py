@@ -45,6 +45,7 @@ def show_deep(data: bytes, image: Image.Image, window: Window, known: dict[str, 
     known : dict
         Fields of the result that the caller knows.
     """
+    image.load()  # which turns TIFF upright
     turn = _UPRIGHT.get(int(image.getexif().get(_ORIENTATION) or 1), np.asarray)
     inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.mode.startswith(("I", "F")):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pydicom
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -44,8 +45,6 @@ def read_dicom(path: Path, window: Window, frame: int | None) -> MedicalImage:
 
 
 def _read(path: Path, window: Window, frame: int | None) -> MedicalImage:
-    import pydicom
-
     data: Any = pydicom.dcmread(path, force=True, defer_size="1 KB")
     code = str(data.get("Modality") or "").strip().upper()
     _refuse(data, code)
@@ -188,8 +187,6 @@ def name_tells(path: Path, name: str) -> bool:
     name : str
         What a result would be called, such as the file's own name with its folders.
     """
-    import pydicom
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

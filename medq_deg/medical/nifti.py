@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any, Final
 
+import nibabel
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,8 +26,6 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
 
     Without `frame` it is the middle slice. Of several volumes (time, directions) it is the middle one.
     """
-    import nibabel
-
     try:
         volume: Any = nibabel.load(path)
         shape = tuple(int(length) for length in volume.shape)
