@@ -142,8 +142,8 @@ def _stored(name: str, folder: Path, progress: Callable[[str, int, int], None]) 
     if empty:
         raise MedqDegError(
             f"unknown data {str(folder)!r}: the folder holds no shards of {', '.join(empty)}; make them with "
-            f"`medq-deg build ... --out {folder}`, or name the authors' TSV files with release:DIR, in Python load_dataset('medq-deg', "
-            "'release', data_dir=DIR)"
+            f"`medq-deg build ... --out {folder}`, or name the authors' TSV files with release:DIR, in Python "
+            "load_dataset('medq-deg', 'release', data_dir=DIR)"
         )
     paths = [path for split in SEVERITY_NAMES for path in shards[split]]
     rows = StoredRows(paths)
