@@ -237,7 +237,7 @@ def _png_header(image: Image.Image) -> bytes:
     """First bytes of the file of a PNG image, which Pillow keeps hold of after it has loaded the pixels."""
     file = getattr(image, "_fp", None)
     if isinstance(file, io.BytesIO) and not file.closed:
-        return file.getbuffer()[:32].tobytes()
+        return file.getvalue()[:32]  # shares the bytes that it was made from
     path = getattr(image, "filename", "")
     if path and os.path.isfile(path):
         with open(path, "rb") as again:

@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Final, TypeAlias
 
@@ -21,6 +22,7 @@ Options: TypeAlias = list[tuple[str, str]]
 _PLACEHOLDERS: Final = frozenset({"", "nan", "n/a", "na", "none", "other", "other / na", "other/na", "null"})
 
 
+@lru_cache(1024)
 def fold_column(name: str) -> str:
     """Return a column's name in lower case, with single spaces for hyphens, underscores and spaces."""
     return " ".join(re.split(r"[\s_-]+", name.strip().casefold()))
@@ -53,8 +55,13 @@ def index_of(value: Any) -> str:
 
 def options_in_columns(cells: Mapping[str, Any], prefix: str = "") -> Options:
     """Return the options in the columns A, B, ... or, with the prefix "option ", option_A, option_B, ..."""
-    lettered = zip(ascii_uppercase, ascii_lowercase, strict=True)
-    return checked_options([(upper, text_of(cells.get(f"{prefix}{lower}"))) for upper, lower in lettered])
+    there = ((upper, cells.get(column)) for upper, column in _lettered(prefix))
+    return checked_options([(letter, text_of(value)) for letter, value in there if value is not None])
+
+
+@lru_cache(8)
+def _lettered(prefix: str) -> tuple[tuple[str, str], ...]:
+    return tuple((upper, f"{prefix}{lower}") for upper, lower in zip(ascii_uppercase, ascii_lowercase, strict=True))
 
 
 def options_in_field(value: Any) -> Options:

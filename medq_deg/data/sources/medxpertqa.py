@@ -27,12 +27,13 @@ from medq_deg.errors import MedqDegError
 NEEDED = "MedXpertQA's folder, with MM/dev.jsonl or MM/test.jsonl and the unpacked images/"
 _NEEDED_FILE = "MedXpertQA MM's JSON lines"
 _REQUIRED = ("id", "question", "options", "label", "images")
+_REPOSITORY = ("", "eval/data/medxpertqa/input/", "data/medxpertqa/input/", "input/")
+# The repository has all questions, and a sample of them.
+_INPUTS = ("medxpertqa_mm_input.jsonl", "medxpertqa_sampled_mm_input.jsonl")
 _LAYOUTS = (
     ("MM/dev.jsonl", "MM/test.jsonl"),
     ("dev.jsonl", "test.jsonl"),
-    ("medxpertqa_mm_input.jsonl",),
-    ("eval/data/medxpertqa/input/medxpertqa_mm_input.jsonl",),
-    ("data/medxpertqa/input/medxpertqa_mm_input.jsonl",),
+    *((f"{place}{name}",) for name in _INPUTS for place in _REPOSITORY),
 )
 _PICTURE_FOLDERS = ("images", "MM/images", "../images", "eval/data/medxpertqa/images", "data/medxpertqa/images")
 _TAIL = "Answer Choices:"

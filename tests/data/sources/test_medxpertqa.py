@@ -73,10 +73,12 @@ def test_dev_and_test_are_read_and_a_repeated_id_is_skipped(root: Path) -> None:
     assert report.skipped == {Reason.DUPLICATE_INDEX.value: 1}
 
 
-@pytest.mark.parametrize("name", ["medxpertqa_mm_input.jsonl", "eval/data/medxpertqa/input/medxpertqa_mm_input.jsonl"])
-def test_the_shape_of_the_repository_is_read(root: Path, name: str) -> None:
+@pytest.mark.parametrize("image", ["images/MM-1-a.jpeg", {"image_path": "MM-1-a.jpeg"}])
+@pytest.mark.parametrize("place", ["", "eval/data/medxpertqa/input/"])
+@pytest.mark.parametrize("name", ["medxpertqa_mm_input.jsonl", "medxpertqa_sampled_mm_input.jsonl"])
+def test_the_shape_of_the_repository_is_read(root: Path, place: str, name: str, image: Any) -> None:
     options = [{"letter": letter, "content": text} for letter, text in record(1)["options"].items()]
-    write_jsonl(root / name, [record(1, options=options, label=["B"], images=["images/MM-1-a.jpeg"])])
+    write_jsonl(root / place / name, [record(1, options=options, label=["B"], images=[image])])
     (found,), _ = read(root)
     assert (found.answer, found.question) == ("B", STEM)
 
