@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from datasets import ClassLabel, Features
 from PIL import Image
 
 from medq_deg.data.features import features
@@ -21,7 +22,7 @@ from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import file_hash, read_json
 from medq_deg.images import open_image
 from medq_deg.seeds import derive_seed
-from medq_deg.taxonomy import DEGRADATION_LABELS, MODALITIES, SEVERITY_NAMES
+from medq_deg.taxonomy import DEGRADATION_LABELS, MODALITIES, SEVERITIES, SEVERITY_NAMES
 
 _MOST_PROBLEMS = 100
 
@@ -70,23 +71,25 @@ def verify(
     manifest = _manifest(folder)
     result = Verification()
     total = sum(manifest["counts"]["severity"].values())
-    _check_files(folder, manifest, result)
+    readable = _readable_shards(folder, manifest, result)
     clean: dict[str, bytes] = {}
     seen: set[str] = set()
     severities: Counter[str] = Counter()
     degradations: Counter[str] = Counter()
-    chosen = _sample(folder, manifest, sample, seed)
+    chosen = _sample(folder, readable, sample, seed)
     wanted = {row["question_id"] for row in chosen.values()}
     questions: set[str] = set()
-    for name in sorted(manifest["shards"]):  # L0 comes first
-        path = folder / name
-        if not path.exists():
-            continue
-        with pq.ParquetFile(path) as file:
+    for name in sorted(readable):  # L0 comes first
+        with pq.ParquetFile(folder / name) as file:
             for batch in file.iter_batches(32):
                 for row in batch.to_pylist():
                     result.rows += 1
                     progress(result.rows, total)
+                    if not _labelled(row):
+                        result.add(
+                            f"{name}: row {row['id']!r} has a severity, degradation or modality that there is not"
+                        )
+                        continue
                     _check_row(row, name, seen, questions, result)
                     severities[SEVERITY_NAMES[row["severity"]]] += 1
                     degradations[DEGRADATION_LABELS[row["degradation"]]] += 1
@@ -109,14 +112,17 @@ def _manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     if not path.exists():
         raise MedqDegError(f"{folder}: is no finished build, {MANIFEST} is missing")
-    manifest = read_json(path)
-    if not isinstance(manifest, dict) or not {"shards", "counts", "settings"} <= set(manifest):
+    manifest: dict[str, Any] = read_json(path)
+    parts = [manifest.get(name) if isinstance(manifest, dict) else None for name in ("shards", "counts", "settings")]
+    if not all(isinstance(part, dict) for part in parts) or not {"severity", "degradation"} <= set(manifest["counts"]):
         raise MedqDegError(f"{path}: is not the manifest of a build")
     return manifest
 
 
-def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -> None:
+def _readable_shards(folder: Path, manifest: dict[str, Any], result: Verification) -> list[str]:
+    """Check the files of the shards, and return the names of those whose rows can be read."""
     schema = features().arrow_schema
+    readable = []
     for name, wanted in manifest["shards"].items():
         path = folder / name
         if not path.exists():
@@ -125,12 +131,30 @@ def _check_files(folder: Path, manifest: dict[str, Any], result: Verification) -
         digest = file_hash(path)
         if digest != wanted:
             result.add(f"{name}: its SHA-256 is {digest}, the manifest says {wanted}")
-        found: pa.Schema = pq.read_schema(path)
+        try:
+            found: pa.Schema = pq.read_schema(path)
+        except (OSError, pa.ArrowException) as error:
+            result.add(f"{name}: is no parquet file that can be read ({' '.join(str(error).split())[:100]})")
+            continue
         if not found.equals(schema):
             result.add(f"{name}: its columns are {found.names} with other types than {schema.names}")
+        elif _labels(Features.from_arrow_schema(found)) != _labels(features()):
+            result.add(f"{name}: its class labels are other names, or in another order, than this version's")
+        else:
+            readable.append(name)
     listed = {path.relative_to(folder).as_posix() for path in (folder / "data").glob("*.parquet")}
     for name in sorted(listed - set(manifest["shards"])):
         result.add(f"{name}: is not in the manifest")
+    return readable
+
+
+def _labels(columns: Features) -> dict[str, list[str]]:
+    return {name: feature.names for name, feature in columns.items() if isinstance(feature, ClassLabel)}
+
+
+def _labelled(row: dict[str, Any]) -> bool:
+    columns = (("severity", SEVERITIES), ("degradation", DEGRADATION_LABELS), ("modality", MODALITIES))
+    return all(isinstance(row[name], int) and 0 <= row[name] < len(names) for name, names in columns)
 
 
 def _check_row(row: dict[str, Any], name: str, seen: set[str], questions: set[str], result: Verification) -> None:
@@ -157,11 +181,11 @@ def _decoded(data: bytes | None) -> Image.Image | None:
         return None
 
 
-def _sample(folder: Path, manifest: dict[str, Any], count: int, seed: int) -> dict[str, dict[str, Any]]:
+def _sample(folder: Path, shards: Sequence[str], count: int, seed: int) -> dict[str, dict[str, Any]]:
     """Choose degraded rows by the hash of their id, so that no reader's order matters."""
     rows: list[dict[str, Any]] = []
-    for name in manifest["shards"]:
-        if (folder / name).exists() and not name.startswith(f"data/{SEVERITY_NAMES[0]}"):
+    for name in shards:
+        if not name.startswith(f"data/{SEVERITY_NAMES[0]}"):
             rows += pq.read_table(folder / name, columns=["id", "question_id"]).to_pylist()
     rows.sort(key=lambda row: derive_seed(seed, row["id"], "verify"))
     return {row["id"]: row for row in rows[:count]}

@@ -21,6 +21,7 @@ from medq_deg.data import clean
 from medq_deg.data.build import build
 from medq_deg.data.sources import LoadReport, read_folder
 from medq_deg.data.verify import verify
+from medq_deg.demo import FOLDER
 from medq_deg.errors import MedqDegError
 from medq_deg.images import open_image
 from tests.data.sources_of_demo import write_folder
@@ -333,6 +334,25 @@ def test_verification_finds_a_row_without_its_clean_row_and_a_wrong_picture(buil
     assert "cannot be made again from its clean row and seed" in problems
 
 
+def test_verification_tells_of_shards_that_are_no_parquet_and_of_labels_that_are_other_names(
+    built: Path, tmp_path: Path
+) -> None:
+    folder = damaged(built, tmp_path)
+    torn, older, wild = sorted((folder / "data").glob("*.parquet"))[-3:]
+    torn.write_bytes(torn.read_bytes()[:-100])
+    table = pq.read_table(older)
+    meaning = json.loads(table.schema.metadata[b"huggingface"])
+    meaning["info"]["features"]["category"]["names"].reverse()
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(meaning)}), older)
+    rows = pq.read_table(wild).to_pylist()
+    rows[0]["degradation"] = 99
+    pq.write_table(type(table).from_pylist(rows, schema=table.schema), wild)
+    problems = "\n".join(verify(folder).problems)
+    assert f"{torn.name}: is no parquet file that can be read" in problems
+    assert f"{older.name}: its class labels are other names" in problems
+    assert f"{wild.name}: row {rows[0]['id']!r} has a severity, degradation or modality that there is not" in problems
+
+
 def test_a_folder_that_is_no_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MedqDegError, match=r"is no finished build, manifest\.json is missing"):
         verify(tmp_path)
@@ -346,3 +366,21 @@ def test_plain_parquet_loads_without_the_plugin(built: Path, tmp_path: Path) -> 
     assert rows[0]["image"].size
     assert rows.features["degradation"].int2str(rows[0]["degradation"]) in rows[0]["id"]
     assert np.asarray(rows[0]["image"]).dtype == np.uint8
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/sources.md"])
+def test_the_four_lines_of_the_pages_are_a_source(page: str, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / page).read_text(encoding="utf-8")
+    table = text[text.index("image,question,A,B,C,answer,modality") :].split("```")[0]
+    (tmp_path / "mine" / "scan").mkdir(parents=True)
+    (tmp_path / "mine" / "questions.csv").write_text(table)
+    for name, picture in (("chest1.png", "xray_chest_pa"), ("scan/head7.png", "ct_abdomen")):
+        (tmp_path / "mine" / name).write_bytes((FOLDER / "images" / f"{picture}.png").read_bytes())
+    report = LoadReport()
+    records = list(read_folder(tmp_path / "mine", report))
+    assert len(table.strip().splitlines()) == 4
+    assert [(record.modality, len(record.options), record.answer) for record in records] == [
+        ("X-ray", 2, "B"), ("X-ray", 2, "A"), ("CT", 3, "C"),
+    ]  # fmt: skip
+    other = text.find("--gmai")
+    assert text.index("medq-deg build --folder") < (other if other >= 0 else len(text))
