@@ -117,7 +117,7 @@ def measure_votes(model: TransformersModel, repeats: int, device: str) -> None:
     longest = max(range(len(rows)), key=lambda index: len(rows[index]["question"]) + len(str(rows[index]["options"])))
     query = WorkList(rows, [""] * len(rows), iter(()), 0)[longest]
     row = Prepared(query.id, query.seed, len(query.options), model.inputs(query))
-    inputs = model.batch([row])
+    inputs = model.batch([row.inputs])
     generate = model.model.generate
     greedy = {"max_new_tokens": model.settings.max_new_tokens, "do_sample": False, "pad_token_id": 0}
     sampled = {"generation_config": model.settings}

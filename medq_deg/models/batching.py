@@ -10,7 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import cv2
 import numpy as np
@@ -28,14 +28,49 @@ _AHEAD: Final = 8
 
 
 @dataclass(frozen=True)
+class Prompt:
+    """One prompt as a batch of one, and the seed of its samples."""
+
+    inputs: Mapping[str, Any]
+    seed: int
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """A row as its model takes it: inputs of a batch of one, or why it cannot be asked."""
+    """A row as its model takes it: inputs of a batch of one, or why it cannot be asked.
+
+    Attributes
+    ----------
+    id : str
+        Id of the row.
+    seed : int
+        Of its samples.
+    letters : int
+        Options.
+    inputs : mapping
+        What the processor made of it.
+    error : str, optional
+        Why it cannot be asked.
+    orders : tuple of mappings
+        Inputs with the options in each order, the first of them `inputs`; empty for one order.
+    seeds : tuple of int
+        Of each order's samples.
+    """
 
     id: str
     seed: int
     letters: int
     inputs: Mapping[str, Any]
     error: str | None = None
+    orders: tuple[Mapping[str, Any], ...] = ()
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts of the row, one for each order."""
+        if not self.orders:
+            return (Prompt(self.inputs, self.seed),)
+        return tuple(Prompt(inputs, seed) for inputs, seed in zip(self.orders, self.seeds, strict=True))
 
     @property
     def length(self) -> int:
@@ -43,8 +78,20 @@ class Prepared:
         return int(self.inputs["input_ids"].shape[1]) if self.error is None else 0
 
 
+class Prepare(Protocol):
+    """From a query to inputs."""
+
+    def __call__(self, query: Query) -> Mapping[str, Any]:
+        """Return the inputs of a query as a batch of one, its options as they are given."""
+        ...
+
+    def orders(self, query: Query, inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Return the inputs with the options in each order, given those of the first."""
+        ...
+
+
 class _Preparing(Dataset[Prepared]):
-    def __init__(self, queries: Queries, prepare: Callable[[Query], Mapping[str, Any]], as_arrays: bool) -> None:
+    def __init__(self, queries: Queries, prepare: Prepare, as_arrays: bool) -> None:
         self._queries, self._prepare, self._as_arrays = queries, prepare, as_arrays
 
     def __getitem__(self, index: int) -> Prepared:
@@ -55,11 +102,16 @@ class _Preparing(Dataset[Prepared]):
         row: dict[str, Any] = {"id": query.id, "seed": query.seed, "letters": len(query.options)}
         try:
             inputs = dict(self._prepare(query))
+            orders = self._prepare.orders(query, inputs) if query.orders else []
         except Exception as error:  # noqa: BLE001  # whatever a processor raises, this row fails and no other
             return Prepared(**row, inputs={}, error=f"the processor refused it: {error}")
         if self._as_arrays:  # tensors would travel through shared memory, which containers have little of
-            inputs = {k: v.numpy() if isinstance(v, torch.Tensor) else v for k, v in inputs.items()}
-        return Prepared(**row, inputs=inputs)
+            # What orders share stays one object, so that it travels once.
+            arrays = {id(v): v.numpy() for each in (inputs, *orders) for v in each.values() if _is_tensor(v)}
+            orders = [{k: arrays.get(id(v), v) for k, v in each.items()} for each in orders]
+            inputs = {k: arrays.get(id(v), v) for k, v in inputs.items()}
+        seeds = tuple(asked.seed for asked in query.conversations(len(orders))) if orders else ()
+        return Prepared(**row, inputs=inputs, orders=tuple(orders), seeds=seeds)
 
 
 class RowsAhead:
@@ -69,7 +121,7 @@ class RowsAhead:
     ----------
     queries : Queries
         What is to be asked.
-    prepare : callable
+    prepare : Prepare
         From a query to the inputs of a batch of one; runs in the workers, so it must be picklable.
     workers : int
         Processes; 0 prepares in this one.
@@ -80,7 +132,7 @@ class RowsAhead:
         Seconds that the model has waited for rows.
     """
 
-    def __init__(self, queries: Queries, prepare: Callable[[Query], Mapping[str, Any]], workers: int) -> None:
+    def __init__(self, queries: Queries, prepare: Prepare, workers: int) -> None:
         self._queries = queries
         self._workers = workers
         self._rows = _Preparing(queries, prepare, as_arrays=workers > 0)
@@ -123,6 +175,10 @@ class _Claims:
 
     def __iter__(self) -> Iterator[int]:
         return self._queries.claim()
+
+
+def _is_tensor(value: object) -> bool:
+    return isinstance(value, torch.Tensor)
 
 
 def _as_is(row: Any) -> Any:

@@ -33,7 +33,7 @@ _BATCH: Final = -2
 
 @dataclass(frozen=True)
 class Votes:
-    """The sampled answers of a batch of B rows.
+    """The sampled answers to a batch of B prompts.
 
     Attributes
     ----------
@@ -42,12 +42,28 @@ class Votes:
     first : torch.Tensor
         (B, V) float32: probabilities of the first new token.
     broken : frozenset of int
-        Rows whose probabilities were not numbers; their tokens mean nothing.
+        Prompts whose probabilities were not numbers; their tokens mean nothing.
     """
 
     tokens: list[list[list[int]]]
     first: torch.Tensor
     broken: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class SharedPrompts:
+    """N prompts for each of R rows, alike up to a column: the same question and picture, other orders of the options.
+
+    Attributes
+    ----------
+    ids : torch.Tensor
+        (R, N, L) tokens, left-padded; prompt n of row r is number r N + n.
+    cut : int
+        First column in which any two prompts of a row differ, behind the last token of a picture.
+    """
+
+    ids: torch.Tensor
+    cut: int
 
 
 def sampling_config(own: GenerationConfig, max_new_tokens: int, pad_token_id: int | None) -> GenerationConfig:
@@ -63,25 +79,34 @@ def sampling_config(own: GenerationConfig, max_new_tokens: int, pad_token_id: in
 
 @torch.inference_mode()
 def sample_votes(
-    model: Any, inputs: Mapping[str, Any], settings: GenerationConfig, seeds: Sequence[int], trials: int
+    model: Any,
+    inputs: Mapping[str, Any],
+    settings: GenerationConfig,
+    seeds: Sequence[int],
+    trials: int | Sequence[int],
+    shared: SharedPrompts | None = None,
 ) -> Votes:
-    """Sample `trials` answers to each row of a left-padded batch.
+    """Sample answers to each prompt of a left-padded batch.
 
     Parameters
     ----------
     model : transformers generation model
         In evaluation mode.
     inputs : mapping
-        What its processor made, on its device; B rows.
+        What its processor made, on its device; a row for each prompt, or with `shared` for the first of each N.
     settings : GenerationConfig
         See `sampling_config`.
     seeds : sequence of B int
-        Seed of each row's draws.
-    trials : int
-        T.
+        Seed of each prompt's draws.
+    trials : int or sequence of B int
+        Answers to each prompt.
+    shared : SharedPrompts, optional
+        Prompts that begin alike: what they share is run once, and the cache goes on with the rest of each.
     """
+    counts = [trials] * len(seeds) if isinstance(trials, int) else list(trials)
+    owner = [prompt for prompt, count in enumerate(counts) for _ in range(count)]
     ends = _ends(settings)
-    tokens: list[list[int]] = [[] for _ in range(len(seeds) * trials)]
+    tokens: list[list[int]] = [[] for _ in owner]
     first: list[torch.Tensor] = []
     broken: set[int] = set()
 
@@ -89,9 +114,12 @@ def sample_votes(
         for name in ("stopping_criteria", "generation_config", "synced_gpus", "streamer"):
             kwargs.pop(name, None)
         generators = [torch.Generator(input_ids.device).manual_seed(seed) for seed in seeds]
-        prefix = [vote // trials for vote in range(len(tokens))]
+        prefix = list(owner)
         live = list(range(len(tokens)))
-        step = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
+        if shared is None:
+            step = model.prepare_inputs_for_generation(input_ids, is_first_iteration=True, **kwargs)
+        else:
+            input_ids, step, kwargs = _extend(model, input_ids, shared, kwargs)
         while True:
             output = model(**step, return_dict=True)
             logits = output.logits[:, -1].to(dtype=torch.float32, device=input_ids.device)
@@ -100,11 +128,11 @@ def sample_votes(
                 first.append(shares)
             # A float16 overflow in one row must not end the others, nor, on a GPU, the process.
             overflown = set((~shares.isfinite().all(-1)).nonzero().flatten().tolist())
-            broken.update(vote // trials for vote in live if prefix[vote] in overflown)
-            live = [vote for vote in live if vote // trials not in broken]
+            broken.update(owner[vote] for vote in live if prefix[vote] in overflown)
+            live = [vote for vote in live if owner[vote] not in broken]
             if not live:
                 return input_ids
-            drawn = _draw(shares, prefix, live, generators, trials)
+            drawn = _draw(shares, prefix, live, generators, owner)
             for vote, token in drawn.items():
                 tokens[vote].append(token)
             live = [v for v in live if tokens[v][-1] not in ends and len(tokens[v]) < settings.max_new_tokens]
@@ -123,27 +151,59 @@ def sample_votes(
             step = model.prepare_inputs_for_generation(input_ids, next_sequence_length=1, **kwargs)
 
     model.generate(**inputs, generation_config=settings, custom_generate=decode)
-    rows = range(0, len(tokens), trials)
-    return Votes([tokens[row : row + trials] for row in rows], first[0], frozenset(broken))
+    of_prompt = _places(owner, len(counts))
+    return Votes([[tokens[vote] for vote in votes] for votes in of_prompt], first[0], frozenset(broken))
+
+
+def _extend(
+    model: Any, input_ids: torch.Tensor, shared: SharedPrompts, kwargs: dict[str, Any]
+) -> tuple[torch.Tensor, dict[str, Any], dict[str, Any]]:
+    """Run what the prompts of each row share, and return the step that runs the rest of every prompt."""
+    rows, orders, length = shared.ids.shape
+    whole = {name: kwargs[name] for name in _PER_TOKEN if kwargs.get(name) is not None}
+    part = {**kwargs, **{name: value[..., : shared.cut] for name, value in whole.items()}}
+    step = model.prepare_inputs_for_generation(input_ids[:, : shared.cut], is_first_iteration=True, **part)
+    output = model(**step, return_dict=True)
+    kwargs = model._update_model_kwargs_for_generation(output, part)  # keeps the cache, and shifts of positions
+    parents = torch.arange(rows, device=input_ids.device).repeat_interleave(orders)
+    kwargs["past_key_values"].reorder_cache(parents)
+    # Not what the update made of them: the prompts are alike in all but their tokens.
+    kwargs |= {name: value.index_select(_BATCH, parents) for name, value in whole.items()}
+    ids = shared.ids.reshape(rows * orders, length)
+    step = model.prepare_inputs_for_generation(ids, next_sequence_length=length - shared.cut, **kwargs)
+    return ids, step, kwargs
+
+
+def _places(owner: Sequence[int], prompts: int) -> list[list[int]]:
+    """Return the votes of each prompt."""
+    votes: list[list[int]] = [[] for _ in range(prompts)]
+    for vote, prompt in enumerate(owner):
+        votes[prompt].append(vote)
+    return votes
 
 
 def _draw(
-    shares: torch.Tensor, prefix: Sequence[int], live: Sequence[int], generators: Sequence[torch.Generator], trials: int
+    shares: torch.Tensor,
+    prefix: Sequence[int],
+    live: Sequence[int],
+    generators: Sequence[torch.Generator],
+    owner: Sequence[int],
 ) -> dict[int, int]:
-    """Return the next token of each live vote; finished votes of the same row draw too, and are thrown away."""
+    """Return the next token of each live vote; finished votes of the same prompt draw too, and are thrown away."""
     living = set(live)
-    rows = list(dict.fromkeys(vote // trials for vote in live))
-    votes = [range(row * trials, (row + 1) * trials) for row in rows]
+    of_prompt = _places(owner, len(generators))
+    prompts = list(dict.fromkeys(owner[vote] for vote in live))
     picked = [
-        torch.multinomial(_of(shares, prefix, of_row, living), 1, generator=generators[row])
-        for row, of_row in zip(rows, votes, strict=True)
+        torch.multinomial(_of(shares, prefix, of_prompt[prompt], living), 1, generator=generators[prompt])
+        for prompt in prompts
     ]
-    drawn = zip((vote for of_row in votes for vote in of_row), torch.cat(picked).flatten().tolist(), strict=True)
+    votes = (vote for prompt in prompts for vote in of_prompt[prompt])
+    drawn = zip(votes, torch.cat(picked).flatten().tolist(), strict=True)
     return {vote: token for vote, token in drawn if vote in living}
 
 
 def _of(shares: torch.Tensor, prefix: Sequence[int], votes: Sequence[int], living: set[int]) -> torch.Tensor:
-    """Return the distributions that the votes of a row draw from; finished ones borrow a living one's."""
+    """Return the distributions that the votes of a prompt draw from; finished ones borrow a living one's."""
     borrowed = next(prefix[vote] for vote in votes if vote in living)
     return shares[[prefix[vote] if vote in living else borrowed for vote in votes]]
 

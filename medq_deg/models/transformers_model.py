@@ -7,6 +7,7 @@ import os
 import pickle
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +18,9 @@ from transformers import AutoModelForImageTextToText
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
-from medq_deg.models.base import Queries, Query, Reply
+from medq_deg.models.base import Queries, Query, Reply, spread_votes
 from medq_deg.models.batching import Prepared, RowsAhead, collate
+from medq_deg.models.orders import prompt_batches
 from medq_deg.models.pixels import limit_pixels
 from medq_deg.models.processors import load_processor
 from medq_deg.models.sampling import SAMPLING, finish_of, letter_tokens, repeat_votes, sample_votes, sampling_config
@@ -29,6 +31,15 @@ VOTES: Final = ("sampled", "exact", "repeat")
 _NOT_NUMBERS = "the model's probabilities are not numbers; --dtype bfloat16 or float32 may help"
 
 _END = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Said:
+    """The tokens of the votes for one prompt, the probabilities of the first, and whether those are no numbers."""
+
+    tokens: list[list[int]]
+    first: torch.Tensor | None
+    broken: bool
 
 
 class TransformersModel:
@@ -76,6 +87,8 @@ class TransformersModel:
         Seconds that the model waited for rows to be prepared.
     """
 
+    takes_orders = True
+
     def __init__(
         self,
         name: str,
@@ -113,6 +126,8 @@ class TransformersModel:
         self._decode = processor.batch_decode
         longest = 1 if votes == "exact" else max_new_tokens
         self.settings = sampling_config(self.model.generation_config, longest, tokenizer.pad_token_id)
+        self._pad = 0 if self.settings.pad_token_id is None else self.settings.pad_token_id
+        self._picture_token = _picture_token(self.model.config)
         self._letters = letter_tokens(tokenizer, LETTERS)
 
     def describe(self) -> dict[str, Any]:
@@ -172,32 +187,64 @@ class TransformersModel:
 
     def ask(self, rows: Sequence[Prepared], trials: int) -> list[Reply]:
         """Return the replies of one batch."""
+        spread = [spread_votes(trials, len(row.prompts)) for row in rows]
+        said: dict[tuple[int, int], _Said] = {}
         if self.votes == "repeat":
-            sampled = [repeat_votes(self.model, self.batch([row]), self.settings, row.seed, trials) for row in rows]
-            return [self._reply(row, tokens, None) for row, tokens in zip(rows, sampled, strict=True)]
-        votes = sample_votes(self.model, self.batch(rows), self.settings, [row.seed for row in rows], trials)
+            for place, row in enumerate(rows):
+                for order, (prompt, count) in enumerate(zip(row.prompts, spread[place], strict=True)):
+                    inputs = self.batch([prompt.inputs])
+                    said[place, order] = _Said(
+                        repeat_votes(self.model, inputs, self.settings, prompt.seed, count), None, broken=False
+                    )
+        else:
+            for batch in prompt_batches(rows, self._picture_token, self._pad):
+                votes = sample_votes(
+                    self.model,
+                    self.batch(batch.inputs),
+                    self.settings,
+                    [prompt.seed for _, _, prompt in batch.prompts],
+                    [spread[place][order] for place, order, _ in batch.prompts],
+                    batch.shared and replace(batch.shared, ids=batch.shared.ids.to(self.model.device)),
+                )
+                for number, (place, order, _) in enumerate(batch.prompts):
+                    first = votes.first[number].cpu()
+                    said[place, order] = _Said(votes.tokens[number], first, broken=number in votes.broken)
         return [
-            Reply(row.id, error=_NOT_NUMBERS) if place in votes.broken else self._reply(row, tokens, first.cpu())
-            for place, (row, tokens, first) in enumerate(zip(rows, votes.tokens, votes.first, strict=True))
+            self._reply(row, [said[place, order] for order in range(len(row.prompts))])
+            for place, row in enumerate(rows)
         ]
 
-    def batch(self, rows: Sequence[Prepared]) -> dict[str, torch.Tensor]:
+    def batch(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, torch.Tensor]:
         """Return the inputs of a batch, on the model's device and in its dtype."""
-        pad = self.settings.pad_token_id
-        batch = collate([row.inputs for row in rows], 0 if pad is None else pad)
+        batch = collate(rows, self._pad)
         kind = self.model.dtype
         return {
             name: part.to(self.model.device, kind if part.is_floating_point() else None) for name, part in batch.items()
         }
 
-    def _reply(self, row: Prepared, tokens: list[list[int]], first: torch.Tensor | None) -> Reply:
+    def _reply(self, row: Prepared, said: Sequence[_Said]) -> Reply:
+        """Put together what was said to each order of a row."""
+        if any(each.broken for each in said):
+            return Reply(row.id, error=_NOT_NUMBERS)
         letters = {letter: self._letters[letter] for letter in LETTERS[: row.letters]}
-        shares = None if first is None else {letter: float(first[ids].sum()) for letter, ids in letters.items()}
-        usage = {"prompt_tokens": row.length, "completion_tokens": sum(map(len, tokens))}
-        texts = self._decode(tokens, skip_special_tokens=True)
-        # The one token of an exact vote says nothing about how the answer would have ended.
-        finish = () if self.votes == "exact" else tuple(finish_of(vote, self.settings) for vote in tokens)
-        return Reply(row.id, tuple(texts), shares, usage=usage, finish=finish)
+        shares = [
+            {letter: float(each.first[ids].sum()) for letter, ids in letters.items()}
+            for each in said
+            if each.first is not None
+        ]
+        tokens = [vote for each in said for vote in each.tokens]
+        return Reply(
+            row.id,
+            tuple(self._decode(tokens, skip_special_tokens=True)),
+            shares[0] if shares and not row.orders else None,
+            usage={
+                "prompt_tokens": sum(int(prompt.inputs["input_ids"].shape[1]) for prompt in row.prompts),
+                "completion_tokens": sum(map(len, tokens)),
+            },
+            # The one token of an exact vote says nothing about how the answer would have ended.
+            finish=() if self.votes == "exact" else tuple(finish_of(vote, self.settings) for vote in tokens),
+            probabilities_by_order=tuple(shares) if row.orders else (),
+        )
 
 
 class Preparation:
@@ -233,6 +280,40 @@ class Preparation:
         )
         return inputs
 
+    def orders(self, query: Query, inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Return the inputs of a query in each order of its options, given those of the first.
+
+        The picture is processed once: behind it a prompt is plain text, so the tokens of another order are those of the
+        first up to where the texts differ, and then its own. What else belongs to the tokens is the same where there
+        are equally many of them. Where this does not hold an order is processed like a query of its own.
+        """
+        texts = [self._tokens(query, prompt) for prompt in query.prompts]
+        given = torch.as_tensor(inputs["input_ids"])[0].tolist()
+        end = next((n for n, (a, b) in enumerate(zip(given[::-1], texts[0][::-1], strict=False)) if a != b), None)
+        kept = min(len(given), len(texts[0])) if end is None else end
+        head = len(texts[0]) - kept
+        found: list[Mapping[str, Any]] = [inputs]
+        for prompt, text in zip(query.prompts[1:], texts[1:], strict=True):
+            if text[:head] == texts[0][:head] and len(text) == len(texts[0]):
+                ids = [given[: len(given) - kept] + text[head:]]
+                found.append(
+                    {**inputs, "input_ids": torch.tensor(ids, dtype=torch.as_tensor(inputs["input_ids"]).dtype)}
+                )
+            else:
+                found.append(dict(self(replace(query, prompt=prompt, orders=(), prompts=()))))
+        return found
+
+    def _tokens(self, query: Query, prompt: str) -> list[int]:
+        """Return the tokens of a conversation, a picture being one mark in its text."""
+        content = [{"type": "text", "text": prompt}]
+        if query.image is not None:
+            content.insert(0, {"type": "image"})
+        text = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}], add_generation_prompt=True, tokenize=False
+        )
+        tokens: list[int] = self._processor.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_processor": None if self._reload else self._processor}
 
@@ -240,6 +321,14 @@ class Preparation:
         self.__dict__.update(state)
         if self._reload is not None:
             self._processor = self._reload()
+
+
+def _picture_token(config: Any) -> int | None:
+    """Return the token that stands for a part of a picture, if the model's configuration tells."""
+    for name in ("image_token_id", "image_token_index"):
+        if isinstance(token := getattr(config, name, None), int):
+            return token
+    return None
 
 
 def _check_picklable(processor: Any, workers: int) -> None:
