@@ -121,6 +121,18 @@ UNREAD = [
     "Many would say that the answer is {L}.",
     "60 % {L}, 40 % {O}",
     "I am between {L} and {O}.",
+    "Option {L} is the correct answer if the sign is real.",
+    "{L} is correct unless it is an artefact.",
+    "{L}. If the sign is real.",
+    "The answer is {L}. {O} is another possibility.",
+    "The answer is {L} as well as {O}.",
+    "An example is ({L}) {T}.",
+    "The least likely diagnosis is {T}.",
+    "The differential diagnosis is {T}.",
+    "Answer: {L}\nor {O}",
+    "{L} > {O}",
+    "Image {L}",
+    "{L} is one of the options.",
 ]
 
 

@@ -6,24 +6,29 @@ import re
 
 NEGATION = re.compile(
     r"\b(?:not|never|neither|nor|no|without|wrong|incorrect\w*|inaccurate|false|unlikely|least|worst|cannot|unsure"
-    r"|except|doubt|inconsistent|exclud\w*|(?<!by\s)(?<!process\sof\s)eliminat\w*|reject\w*|rul(?:es?|ed|ing)\s+out|unlike|nicht|kein\w*|falsch\w*"
+    r"|except|doubt|inconsistent|exclud\w*|(?<!by\s)(?<!process\sof\s)eliminat\w*|reject\w*|rul(?:es?|ed|ing)\s+out"
+    r"|unlike|nicht|kein\w*|falsch\w*"
     r"|pas|faux|fausse|non|não|nie|не\w*)\b|n't\b|不|错|誤",
     re.IGNORECASE,
 )
 # Neither a condition nor what others might say is the model's own answer.
 CONDITION = re.compile(
-    r"\b(?:if|whether|unless|suppos\w+|assum\w+|were|when|wenn|falls|si|se|если|some|many|people|others?|might|may|could"
-    r"|perhaps|possibly|tempting|mistake\w*|user|previous|says|initial\w*|at\s+first|first\s+(?:glance|thought))\b|如果|若|假如|可能",
+    r"\b(?:if|whether|unless|suppos\w+|assum\w+|were|when|wenn|falls|si|se|если|some|many|people|others?|might|may"
+    r"|could"
+    r"|perhaps|possibly|tempting|mistake\w*|user|previous|says|initial\w*|at\s+first|first\s+(?:glance|thought))\b"
+    r"|如果|若|假如|可能",
     re.IGNORECASE,
 )
 # After these, what came before in the sentence is the reason and no longer part of the statement.
 CONSEQUENCE = re.compile(r";|[,:.]\s*(?:and\s+)?(?:so|thus|therefore|hence|but|however)\b,?", re.IGNORECASE)
 DOUBT = re.compile(
-    r"^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
+    r"^\W*(?:if|unless|provided|assuming|only\s+if)\b[^,]*$|^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait"
+    r"|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
     r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
     r"|\b(?:not|n't|cannot\s+be|can't\s+be)\s+(?:\w+\s+)?(?:sure|certain)"
     r"|\b(?:I|we|may|might|could)\b[^.]{0,20}\b(?:mistake\w*|wrong|unable)|\b(?:was|am)\s+(?:wrong|mistaken)\b"
-    r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
+    r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot"
+    r"|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
     r"|determine|tell|say|decide|provide|interpret|diagnose|know)\b",
     re.IGNORECASE,
 )
@@ -31,20 +36,25 @@ DOUBT = re.compile(
 WAVERS = re.compile(
     r"\b(?:but|however|although|though|yet|could|might|may|possibl\w*|perhaps|maybe|sure|certain\w*|doubt"
     r"|wait|actually|sorry|mistake\w*|correction|reconsider\w*|reflection|unless|if|either|also|rather|instead"
-    r"|only|wrong\s+about|answer|before|initially|not\s+(?:un\w+|in\w+|wrong)|(?:not|cannot|can't|couldn't|n't)\s+(?:be\s+)?(?:exclud\w*|rul\w+|discount\w*|dismiss\w*))\b|^\W*no\b",
+    r"|only|wrong\s+about|answer|before|initially|not\s+(?:un\w+|in\w+|wrong)|(?:not|cannot|can't|couldn't"
+    r"|n't)\s+(?:be\s+)?(?:exclud\w*|rul\w+|discount\w*|dismiss\w*))\b|^\W*no\b",
     re.IGNORECASE,
 )
 # What speaks for an option.
 FAVOURS = re.compile(
-    r"\b(?:fits?|match\w*|better|best|likel\w+|probabl\w*|correct|(?:is|be)\s+right|suggest\w*|support\w*|favou?rs?|points?\s+to"
-    r"|possible|plausible|could|might|may|also|too|instead|rather|prefer\w*|cho[os]\w+|pick|select\w*|go\s+with|consistent"
+    r"\b(?:fits?|match\w*|better|best|likel\w+|probabl\w*|correct|(?:is|be)\s+right|suggest\w*|support\w*|favou?rs?"
+    r"|points?\s+to"
+    r"|possib\w*|alternativ\w*|another|as\s+well|plausible|could|might|may|also|too|instead|rather|prefer\w*"
+    r"|cho[os]\w+|pick|select\w*|go\s+with|consistent"
     r"|typical|answer|true|must|so|therefore|thus|hence|indicates?|confirm\w*|diagnos\w*"
-    r"|is\s+(?:clearly\s+)?(?:present|seen|visible|evident)|(?:it|this|image|picture|scan|film)(?:\s+is|'s|\s+shows))\b",
+    r"|is\s+(?:clearly\s+)?(?:present|seen|visible|evident)|(?:it|this|image|picture|scan|film)(?:\s+is|'s"
+    r"|\s+shows))\b",
     re.IGNORECASE,
 )
 # What speaks against the very answer that was given, when denied.
 ITSELF = re.compile(
-    r"^\W*(?:not|incorrect|wrong|false|no)\W*$|\b(?:this|that|it|which|(?:this|that|the)\s+(?:option|choice|answer))\s+(?:is|was"
+    r"^\W*(?:not|incorrect|wrong|false|no)\W*$|\b(?:this|that|it|which|(?:this|that|the)\s+(?:option|choice"
+    r"|answer))\s+(?:is|was"
     r"|does|did|can|could|may|might|would|seems?)?\s*(?:n't|not|never|incorrect|wrong|false|inconsistent)"
     r"(?:\s+(?:be|the|a|an|in|my))*\s*(?:wrong|incorrect|correct|right|answer|fit|match|true|consistent|accurate|$)"
     r"|(?:answer|option|choice)\s+(?:is\s+(?:not|wrong|incorrect)|isn't)\b",
@@ -58,13 +68,17 @@ EXPLANATION = re.compile(
 )
 
 _ADJECTIVE = (
-    r"(?:final|correct|right|best|selected|chosen|predicted|(?:most\s+)?(?:likely|appropriate|accurate|suitable|fitting|plausible|probable|relevant"
-    r"|reasonable|economical|consistent)|closest|nearest|single|only|richtige|korrekte|bonne|correcte?|correcta|correta"
+    r"(?:final|correct|right|best|selected|chosen|predicted|(?:most\s+)?(?:likely|appropriate|accurate|suitable"
+    r"|fitting|plausible|probable|relevant"
+    r"|reasonable|economical|consistent)|closest|nearest|single|only|richtige|korrekte|bonne|correcte?|correcta"
+    r"|correta"
     r"|corretta|finale|правильный|верный|окончательный|poprawna|prawidłowa|最可能的?|最佳的?|正确的?|正確的?|最终的?|最終的?)"
 )
 _NOUN = (
-    r"(?:answer|ans\b|choice|option|conclusion|response|selection|prediction|diagnosis(?=\s*:)|réponse|antwort|respuesta|opción|(?:a\s+)?(?:resposta|alternativa)|risposta"
-    r"|odpowiedź|ответ|答案|回答|选项(?=是|为|[：:])|正解|答え|정답|답|الإجابة(?:\s+الصحيحة)?|(?<=closest\s)(?:value|match)|(?<=correct\s)(?:set|statement))"
+    r"(?:answer|ans\b|choice|option|conclusion|response|selection|prediction|diagnosis(?=\s*:)|réponse|antwort"
+    r"|respuesta|opción|(?:a\s+)?(?:resposta|alternativa)|risposta"
+    r"|odpowiedź|ответ|答案|回答|选项(?=是|为|[：:])|正解|答え|정답|답|الإجابة(?:\s+الصحيحة)?|(?<=closest\s)(?:value|match)"
+    r"|(?<=correct\s)(?:set|statement))"
 )
 NOUN = re.compile(_NOUN, re.IGNORECASE)
 _ABOUT = (
@@ -72,37 +86,44 @@ _ABOUT = (
     r"(?:(?!\b(?:is|not|if)\b)[^.:;]){0,120}?)?"
 )
 STATEMENT = re.compile(
-    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|故|则|综上|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*){{0,3}}){_NOUN}"
+    rf"(?<!\w)(?P<article>(?:the|my|our|la|le|el|die|your)\s+|所以|因此|故|则|综上"
+    rf"|我的)?(?P<adjectives>(?:{_ADJECTIVE}\s*){{0,3}}){_NOUN}"
     rf"(?:\s+(?:choice|option|letter|answer|{_ADJECTIVE}))?{_ABOUT}"
-    r"(?P<verb>(?:\s*,?\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|est|ist|lautet|es|é|è|to)\b|\s*(?:は|是|为|為|은|는"
+    r"(?P<verb>(?:\s*,?\s+(?:is|was|would\s+be|should\s+be|must\s+be|will\s+be|has\s+to\s+be|est|ist|lautet|es|é|è"
+    r"|to)\b|\s*(?:は|是|为|為|은|는"
     r"|هي|应该是|應該是)|\s*选)(?:\s*:)?|(?<=\bans)\.\s*:?|\s*[:=]|\s+-|-\s)\s*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 CHOSEN = re.compile(
-    r"(?:(?<!\w)(?:(?:(?:i|we)(?:\s+would|\s+will|'d|'ll)?\s+(?:choose|select|pick|go\s+(?:with|for)|say|answer)|i\s*(?:am|'m)\s+going\s+(?:with|for))"
+    r"(?:(?<!\w)(?:(?:(?:i|we)(?:\s+would|\s+will|'d|'ll)?\s+(?:choose|select|pick|go\s+(?:with|for)|say|answer)"
+    r"|i\s*(?:am|'m)\s+going\s+(?:with|for))"
     r"|my\s+(?:choice|pick)\s+is)\s|(?<![不别勿可])[选選](?![项項])[择擇]?:?)\s*(?P<said>[^\n]*)",
     re.IGNORECASE,
 )
 # A statement that goes on in the next line.
 OPEN_STATEMENT = re.compile(
-    rf"(?:(?:\b(?P<article>the|my|our)\s+)?(?:{_ADJECTIVE}\s*){{0,3}}{_NOUN}{_ABOUT}(?:\s*:|\s+(?:is|would\s+be|should\s+be)\s*:?)|^(?:{_ADJECTIVE}\s*)?{_NOUN})$",
+    rf"(?:(?:\b(?P<article>the|my|our)\s+)?(?:{_ADJECTIVE}\s*){{0,3}}{_NOUN}{_ABOUT}(?:\s*:|\s+(?:is|would\s+be"
+    rf"|should\s+be)\s*:?)|^(?:{_ADJECTIVE}\s*)?{_NOUN})$",
     re.IGNORECASE,
 )
 # "Another option is A" and "a possible answer is A" are no answers: without an article a statement starts its clause.
 CLAUSE_START = re.compile(
-    r"(?:^|[^\w\s]|\b(?:so|thus|therefore|hence|then|that|and|think|believe|conclude|say|because)|所以|因此|故|应该?|我|则|综上)\s*$",
+    r"(?:^|[^\w\s]|\b(?:so|thus|therefore|hence|then|that|and|think|believe|conclude|say|because)|所以|因此|故|应该?|我|则"
+    r"|综上)\s*$",
     re.IGNORECASE,
 )
 NOT_BUT = re.compile(r"^\W*not\s+(?:option\s+)?\(?[A-Z]\)?,?\s+but\s+(?:rather\s+)?", re.IGNORECASE)
 DENIED = re.compile(
-    r"(?:\b(?:not|never|if|unless|than|of|unlike|or|and|nor|versus|vs\.?|might\s+be|may\s+be|could\s+be|between|except|wrong"
+    r"(?:\b(?:not|never|if|unless|than|of|unlike|or|and|nor|versus|vs\.?|might\s+be|may\s+be|could\s+be|between"
+    r"|except|wrong"
     r"|incorrect)|n't)[\s:,]*(?:the\s+)?(?:answer|option|choice)?(?:\s+(?:is|were|was))?\W*$",
     re.IGNORECASE,
 )
 LOOSE_END = re.compile(r"(?:[\s,;.]|\b(?:or|and|but|so)\b)+$")
 
 _PREFIX = (
-    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|it\s+must\s+be|(?:this|that)\s+(?:is|leaves)|most\s+likely|probably|likely|clearly|definitely|la|el)"
+    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|it\s+must\s+be|(?:this|that)\s+(?:is|leaves)|most\s+likely"
+    r"|probably|likely|clearly|definitely|la|el)"
     r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción"
     r"|(?:a\s+)?alternativa))\s+|[我应故]?选[择项]?:?\s*)?"
 )
@@ -120,15 +141,18 @@ VERDICT = re.compile(
     re.IGNORECASE,
 )
 IS_RIGHT = re.compile(
-    r"(?:(?P<lead>(?:based|given|from|in\s+(?:this|the|conclusion|summary)|on|of|so|thus|therefore|hence|overall|clearly)\b[^,]{0,150}),\s+)?(?P<said>.{1,300}?),?"
-    r"\s+is\s+(?:(?P<noun>(?:the\s+)?answer|the\s+(?:most\s+likely|final|only\s+correct|correct|right|best)(?:\s+(?:answer|option|choice|one"
+    r"(?:(?P<lead>(?:based|given|from|in\s+(?:this|the|conclusion|summary)|on|of|so|thus|therefore|hence|overall"
+    r"|clearly)\b[^,]{0,150}),\s+)?(?P<said>.{1,300}?),?"
+    r"\s+is\s+(?:(?P<noun>(?:the\s+)?answer|the\s+(?:most\s+likely|final|only\s+correct|correct|right"
+    r"|best)(?:\s+(?:answer|option|choice|one"
     r"|diagnosis|finding|interpretation|explanation)|(?=\W*$)))|correct|right)\b(?P<rest>.*)",
     re.IGNORECASE | re.DOTALL,
 )
 DELIMITER = re.compile(r"\s*[.:,;)、。>-]+\s*")
 STOP = re.compile(r"(?:选项|项)?[\s.!)。,;:]*")
 BECAUSE = re.compile(
-    r"(?:because|since|as|due|based|given|which|where|with|showing|indicating|representing|因为|因為|weil|car|porque)(?:\b|(?<=[为為]))",
+    r"(?:because|since|as|due|based|given|which|where|with|showing|indicating|representing|因为|因為|weil|car"
+    r"|porque)(?:\b|(?<=[为為]))",
     re.IGNORECASE,
 )
 # "Yes there is", "No it is not": the only options that need no comma.
@@ -136,29 +160,36 @@ OPENING = re.compile(r"(yes|no)\s+(?:there|it|this|they|he|she)\b", re.IGNORECAS
 COMMENT = re.compile(r"[,;:]\s|\s+-+\s|\s+(?=(?:because|since|due\s+to)\b)")
 # A capital letter that stands for an option, not the article "A" or the pronoun "I".
 MENTION = re.compile(
-    r"(?<![\w'])(?:(?P<letter>[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|has|would|could|can|may|might|does|seems?|fits|looks"
-    r"|matches|shows|and|or)\b)|I(?=[).:]|\s*$|\s+(?:is|fits)\b))(?![\w'])|(?i:option|choice|answer)\s+\(?(?P<named>[a-zA-Z])\b)"
+    r"(?<![\w'])(?:(?P<letter>[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|has|would|could|can|may|might|does|seems?"
+    r"|fits|looks"
+    r"|matches|shows|and|or)\b)|I(?=[).:]|\s*$|\s+(?:is|fits)\b))(?![\w'])|(?i:option|choice"
+    r"|answer)\s+\(?(?P<named>[a-zA-Z])\b)"
 )
 DESCRIPTION = re.compile(
-    r"(?:it's|(?:it|this|(?:the|this)\s+(?:[\w-]+\s+){0,2}(?:image|picture|scan|photo|slide|x-ray|radiograph|film|ct|mri))\s+(?:is|shows|depicts|displays))\s+(?P<what>.+?)[.!]*",
+    r"(?:it's|(?:it|this|(?:the|this)\s+(?:[\w-]+\s+){0,2}(?:image|picture|scan|photo|slide|x-ray|radiograph|film"
+    r"|ct|mri))\s+(?:is|shows|depicts|displays))\s+(?P<what>.+?)[.!]*",
     re.IGNORECASE,
 )
 IS = re.compile(
-    r"(?P<subject>.{2,300}?)\s+(?:is|are|represents?|shows?|would\s+be|must\s+be|corresponds?\s+to)\s+(?:most\s+likely\s+|likely\s+)?"
+    r"(?P<subject>.{2,300}?)\s+(?:is|are|represents?|shows?|would\s+be|must\s+be"
+    r"|corresponds?\s+to)\s+(?:most\s+likely\s+|likely\s+)?"
     r"(?:(?:most\s+)?(?:consistent|compatible)\s+with\s+)?(?P<said>.+)",
     re.IGNORECASE | re.DOTALL,
 )
 LIKELY = re.compile(
     r"^(?:\W|\w+,|based\s+on\s+[^,]*,)*\s*the\s+(?:most\s+likely|most\s+probable|correct|best)\b", re.IGNORECASE
 )
-OTHER = re.compile(r"\b(?:options?|choices?|another|first|second|third|last|other|one)\b", re.IGNORECASE)
+OTHER = re.compile(
+    r"\b(?:options?|choices?|another|first|second|third|last|other|one|example|instance)\b", re.IGNORECASE
+)
 CONCESSION = re.compile(r"\W*(?:although|though|while|even\s+though|even\s+if|despite)\b[^,;]*[,;]", re.IGNORECASE)
 # "The best choice is graph B": a part of a picture that goes by a letter.
 PART = re.compile(r"^(?:graph|image|figure|picture|panel|statement|set)\s+(?=\(?[A-Z]\b)", re.IGNORECASE)
 CONNECTS = re.compile(r"\W*(?:or|and|nor|vs|versus)\b", re.IGNORECASE)
 # What a reply of one sentence is about: "The modality is CT.", but not "A possible cause is CT."
 SUBJECT = re.compile(
-    r"(?:(?:based\s+on|from|in)\b[^,]*,\s*)?(?:the|this|that|it)\b(?!.*\b(?:possib\w*|potential\w*|alternative\w*|differential"
+    r"(?:(?:based\s+on|from|in)\b[^,]*,\s*)?(?:the|this|that|it)\b(?!.*\b(?:possib\w*|potential\w*|alternative\w*"
+    r"|differential"
     r"|common\w*|typical\w*)\b)",
     re.IGNORECASE,
 )
