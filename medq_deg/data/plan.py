@@ -135,7 +135,8 @@ def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0, quotas: Literal
     Raises
     ------
     MedqDegError
-        For two rows with one question id, an unknown modality or quota, or a bad seed.
+        For two rows with one question id, an unknown modality or quota, a bad seed, several splits in place of one,
+        or rows without these columns.
     """
     check_seed(seed)
     if quotas not in (None, "published"):

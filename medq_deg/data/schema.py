@@ -189,16 +189,35 @@ def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Itera
         method `columns` are asked for what it yields.
     names : sequence of str
         Columns to yield.
+
+    Raises
+    ------
+    MedqDegError
+        If `rows` is several splits or holds no rows, or a row lacks a column.
     """
+    if isinstance(rows, Mapping):
+        raise MedqDegError(f"rows are wanted, got a mapping of {', '.join(map(str, rows))}: take one split of it")
+    if not isinstance(rows, Iterable):
+        raise MedqDegError(f"rows are wanted, got {type(rows).__name__}")
     features = getattr(rows, "features", None)
     if features is None:
         columns = getattr(rows, "columns", None)
         for row in columns() if callable(columns) else rows:
+            _check_columns(row, names)
             yield {name: list(row[name]) if name in ("options", "skills") else row[name] for name in names}
         return
+    _check_columns(features, names)
     labels = {name: features[name].int2str for name in names if hasattr(features[name], "int2str")}
     plain = rows.with_format(None).select_columns(list(names))  # type: ignore[attr-defined]
     for row in plain:
         # -1 is how `datasets` writes a label that is missing.
         codes = {name: row[name] for name in labels if isinstance(row[name], int)}
         yield {**row, **{name: labels[name](code) if code >= 0 else "" for name, code in codes.items()}}
+
+
+def _check_columns(found: object, names: Sequence[str]) -> None:
+    if not isinstance(found, Mapping):
+        raise MedqDegError(f"a row is a mapping of columns, got {type(found).__name__}")
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        raise MedqDegError(f"the rows lack the columns {', '.join(lacking)}; theirs are {', '.join(map(str, found))}")

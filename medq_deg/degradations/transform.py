@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from medq_deg.degradations.apply import Rounding, degrade, generator
 from medq_deg.degradations.arrays import ByteImage
 from medq_deg.degradations.motion import draw_angle, rotation_matrix
 from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.seeds import derive_seed
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
 # albumentations asks a server for its newest version when imported; a transform has no business on the network.
@@ -22,12 +24,21 @@ from albumentations import DualTransform
 from albumentations.augmentations.geometric import functional as geometric
 
 
+def _seed_of_worker() -> int | None:
+    """Return the seed of this worker process of a PyTorch loader, another in each epoch; None outside of one."""
+    loading = sys.modules.get("torch.utils.data")  # a worker has imported it
+    worker = loading.get_worker_info() if loading is not None else None
+    return None if worker is None else int(worker.seed)
+
+
 class Degrade(DualTransform):
     """One of the 18 degradations as an albumentations transform.
 
     Masks, boxes and key points are left alone, except by a rotation, which moves them with the picture. The seed of
     each picture is drawn from the generator of the composition: ``A.Compose([...], seed=137)`` makes it repeatable,
-    and `A.ReplayCompose` replays it.
+    and `A.ReplayCompose` replays it. In the workers of a `torch.utils.data.DataLoader`, which all begin with a copy of
+    that generator, the worker's own seed is mixed in, so that workers and epochs differ; ``torch.manual_seed`` makes
+    those repeatable. albumentations' own transforms do not do that.
 
     Parameters
     ----------
@@ -81,7 +92,9 @@ class Degrade(DualTransform):
 
     def get_params(self) -> dict[str, Any]:
         """Draw the seed of one picture."""
-        return {"seed": self.py_random.randrange(2**32)}
+        seed = self.py_random.randrange(2**32)
+        worker = _seed_of_worker()
+        return {"seed": seed if worker is None else derive_seed(seed, worker) % 2**32}
 
     def apply(self, img: NDArray[Any], seed: int = 0, **params: Any) -> ByteImage:
         """Degrade one (H, W), (H, W, 1) or (H, W, 3) uint8 picture."""
