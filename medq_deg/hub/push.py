@@ -8,6 +8,7 @@ import yaml
 from huggingface_hub import HfApi
 
 from medq_deg.data.build import REPORT
+from medq_deg.data.card import INFO, complete_card
 from medq_deg.data.schema import MANIFEST
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
@@ -19,6 +20,9 @@ EVAL = "eval.yaml"
 
 def push(folder: Path, repo: str, *, private: bool = False) -> str:
     """Upload a build to a dataset repository, made if it is not there.
+
+    With the shards go the card, whose head tells `datasets` and the Hub's viewer of features, splits and files, and
+    `dataset_infos.json` with licence and citation, so that ``load_dataset(repo, split="L2")`` works.
 
     Parameters
     ----------
@@ -43,6 +47,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
     for name in (MANIFEST, "README.md", REPORT):
         if not (folder / name).exists():
             raise MedqDegError(f"{folder}: is no finished build, {name} is missing")
+    complete_card(folder / "README.md")
     with replace_file(folder / EVAL) as file:
         file.write(yaml.safe_dump(eval_yaml(), sort_keys=False).encode())
     api = HfApi(library_name="medq-deg")
@@ -52,7 +57,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
             folder_path=folder,
             repo_id=repo,
             repo_type="dataset",
-            allow_patterns=["data/*.parquet", "README.md", MANIFEST, REPORT, EVAL],
+            allow_patterns=["data/*.parquet", "README.md", MANIFEST, REPORT, EVAL, INFO],
             commit_message="Add MedQ-Deg, built by medq-deg",
         )
     return str(commit.commit_url)
