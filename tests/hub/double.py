@@ -34,6 +34,7 @@ class HubDouble:
 
     def __init__(self) -> None:
         self.repositories: dict[str, dict[str, bytes]] = {}
+        self.objects: dict[str, bytes] = {}  # large files that were uploaded, by their SHA-256
         self.models: set[str] = set()
         self.private: dict[str, bool] = {}
         self.pull_requests: list[PullRequest] = []
@@ -96,24 +97,42 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
                 return self.create(json.loads(body))
             if path == "/api/validate-yaml":
                 return self.reply(200, {"errors": [], "warnings": []})
-            found = re.match(r"^/api/(models|datasets)/([^/]+/[^/]+?)(?:/(preupload|commit|revision|tree)/.*)?$", path)
+            found = re.match(
+                r"^/api/(models|datasets)/([^/]+/[^/]+?)(?:/(preupload|commit|revision|tree|paths-info)/(.*))?$", path
+            )
             if found:
-                kind, name, action = found.groups()
+                kind, name, action, rest = found.groups()
                 if name not in hub.repositories or hub.kind(name) != kind:
                     return self.no_repository()
                 if action == "preupload":
                     asked = [each["path"] for each in json.loads(body)["files"]]
-                    plain = {"uploadMode": "regular", "shouldIgnore": False, "oid": None}
-                    return self.reply(200, {"files": [{"path": each, **plain} for each in asked]})
+                    return self.reply(200, {"files": [_upload(each) for each in asked]})
                 if action == "commit":
                     return self.commit(name, body, parse_qs(url.query).get("create_pr") == ["1"])
                 if action == "tree":
-                    return self.reply(200, [_entry(*item) for item in hub.repositories[name].items()])
+                    below = f"{rest.partition('/')[2]}/" if "/" in rest else ""
+                    if below and not any(path.startswith(below) for path in hub.repositories[name]):
+                        return self.reply(404, {"error": "no such folder"}, X_Error_Code="EntryNotFound")
+                    return self.reply(200, _tree(hub.repositories[name], below, "recursive=true" in url.query.lower()))
+                if action == "paths-info":
+                    asked = parse_qs(body.decode()).get("paths") or json.loads(body)["paths"]
+                    return self.reply(
+                        200, [_entry(*each) for each in hub.repositories[name].items() if each[0] in asked]
+                    )
                 hub.reads += 1
                 hub.on_read()
                 siblings = [{"rfilename": each} for each in hub.repositories[name]]
                 info = {"id": name, "sha": hub.head(name), "siblings": siblings, "tags": [], "private": False}
                 return self.reply(200, info)
+            if path.endswith("/info/lfs/objects/batch"):
+                objects = [
+                    {**each, "actions": {"upload": {"href": f"{hub.address}/lfs/{each['oid']}"}}}
+                    for each in json.loads(body)["objects"]
+                ]
+                return self.reply(200, {"transfer": "basic", "objects": objects})
+            if path.startswith("/lfs/"):
+                hub.objects[path.removeprefix("/lfs/")] = body
+                return self.reply(200, {})
             found = re.match(r"^/(datasets/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)$", path)
             if found:
                 return self.resolve(found[2], "datasets" if found[1] else "models", found[4])
@@ -133,6 +152,8 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
             lines = [json.loads(line) for line in body.splitlines() if line.strip()]
             values = [line["value"] for line in lines if line["key"] == "file"]
             files = {value["path"]: base64.b64decode(value["content"]) for value in values}
+            large = [line["value"] for line in lines if line["key"] == "lfsFile"]
+            files |= {value["path"]: hub.objects[value["oid"]] for value in large}
             header = lines[0]["value"]
             if pull_request:
                 hub.pull_requests.append(PullRequest(header["summary"], header.get("parentCommit"), files))
@@ -151,15 +172,42 @@ def _handler(hub: HubDouble) -> type[BaseHTTPRequestHandler]:
             if path not in hub.repositories[name]:
                 return self.reply(404, b"", X_Error_Code="EntryNotFound", **head)
             content = hub.repositories[name][path]
-            return self.reply(200, content, ETag=f'"{_oid(content)}"', **head)
+            head |= {"ETag": f'"{_oid(content)}"', "Accept_Ranges": "bytes"}
+            wanted = re.match(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
+            if not wanted:
+                return self.reply(200, content, **head)
+            start, stop = int(wanted[1]), int(wanted[2] or len(content) - 1) + 1
+            head["Content_Range"] = f"bytes {start}-{min(stop, len(content)) - 1}/{len(content)}"
+            return self.reply(206, content[start:stop], **head)
 
-        do_GET = do_POST = do_HEAD = answer
+        do_GET = do_POST = do_HEAD = do_PUT = answer
 
     return Handler
 
 
 def _oid(content: bytes) -> str:
     return hashlib.sha1(content, usedforsecurity=False).hexdigest()
+
+
+def _upload(path: str) -> dict[str, Any]:
+    return {
+        "path": path,
+        "uploadMode": "lfs" if path.endswith(".parquet") else "regular",
+        "shouldIgnore": False,
+        "oid": None,
+    }
+
+
+def _tree(files: dict[str, bytes], below: str, recursive: bool) -> list[dict[str, Any]]:
+    entries = {}
+    for path, content in files.items():
+        if path.startswith(below):
+            first, slash, _ = path.removeprefix(below).partition("/")
+            if slash:
+                entries[below + first] = {"type": "directory", "path": below + first, "oid": "0" * 40}
+            if recursive or not slash:
+                entries[path] = _entry(path, content)
+    return list(entries.values())
 
 
 def _entry(path: str, content: bytes) -> dict[str, Any]:
