@@ -85,7 +85,7 @@ def _convert(folder: Path, cache: Path, progress: Callable[[str, int, int], None
                 digest.add(columns, picture)
                 progress(_STAGE, done, 0)
         if not report.rows_kept:
-            raise MedqDegError(f"{folder}: holds no usable row of the release. {report}")
+            raise MedqDegError(f"{folder}: holds no usable row of the release: {'; '.join(str(report).splitlines())}")
         with replace_file(work / REPORT) as file:
             file.write(json.dumps(report.as_dict(), indent=2).encode() + b"\n")
         target = cache / digest.hexdigest()
