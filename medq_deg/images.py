@@ -155,6 +155,13 @@ def seek_frame(image: Image.Image, frame: int) -> None:
         check_size(*image.size)
 
 
+def check_one_frame(image: Image.Image) -> None:
+    """Raise `ImageError` for an opened file of several frames."""
+    frames = frames_of(image)
+    if frames > 1:
+        raise ImageError(f"a picture must have one frame, this one has {frames}: choose one (frame=N, --frame N)")
+
+
 def frames_of(image: Image.Image) -> int:
     """Return the number of frames of an opened file."""
     return int(getattr(image, "n_frames", 1))
@@ -205,9 +212,7 @@ def _check_header(image: Image.Image) -> None:
         raise ImageError(f"a picture of format {image.format} cannot be used; formats are {_NAMES}")
     check_size(*image.size)
     with _told():
-        frames = frames_of(image)
-        if frames > 1:
-            raise ImageError(f"a picture must have one frame, this one has {frames}: choose one of them")
+        check_one_frame(image)
         _check_depth(image)
         _check_exif(image.info.get("exif") or b"")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections import Counter
@@ -132,7 +133,7 @@ def degrade_folder(
     """Degrade every picture and scan under a folder, as PNG under the same relative names.
 
     One that cannot be used is reported and left out; the rest is written. A DICOM file whose name or folders hold what
-    its header says of the patient or the study goes to ``image-00001.png``, with its number in the folder.
+    its header says of the patient or the study goes to ``image-00001.png``, by its place among the pictures.
 
     Parameters
     ----------
@@ -161,16 +162,18 @@ def degrade_folder(
     pairs = _pairs(source, target, report.others)
     if not pairs:
         raise MedqDegError(f"{source}: the folder holds no picture and no scan")
-    folders = [path for _, path in pairs if path.is_dir()]
+    outputs = [path for _, *either in pairs for path in either]
+    folders = [path for path in outputs if path.is_dir()]
     if folders:
         raise MedqDegError(f"{folders[0]} is a folder, a picture would be written there")
-    existing = [path for _, path in pairs if os.path.lexists(path)]
+    existing = [path for path in outputs if os.path.lexists(path)]
     if existing and not overwrite:
         raise MedqDegError(
             f"{existing[0]} exists, and {len(existing) - 1} more of {len(pairs)}: use --overwrite to replace them"
         )
-    for done, (path, output) in enumerate(pairs):
+    for done, (path, plain, numbered) in enumerate(pairs):
         progress(done, len(pairs))
+        output = numbered if name_tells(path, str(plain.relative_to(target))) else plain
         own = derive_seed(seed, path.relative_to(source).as_posix())
         try:
             report.notes.update(_degrade(path, output, name, severity, own, reading, options))
@@ -203,8 +206,11 @@ def _degrade(
     return notes_on(scan, name, options.get("modality"))
 
 
-def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, Path]]:
-    """Return pictures and where each goes; "a.jpg" beside "a.png" goes to "a.jpg.png"."""
+def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, Path, Path]]:
+    """Return pictures, where each goes ("a.jpg" beside "a.png" to "a.jpg.png"), and where if that name would tell.
+
+    Files that do not look like pictures are added to `others`.
+    """
     paths: list[Path] = []
     for path in sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith(".")):
         beside = _NO_PICTURES.search(path.name) and not looks_medical(path)
@@ -212,16 +218,18 @@ def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, P
     plain = [path.relative_to(source).with_name(f"{_stem(path.name)}.png") for path in paths]
     wanted = Counter(_folded(path) for path in plain)
     pairs = []
-    for number, (path, output) in enumerate(zip(paths, plain, strict=True), 1):
+    for path, output in zip(paths, plain, strict=True):
         alone = wanted[_folded(output)] == 1 or path.suffix == ".png"
         own = output if alone else path.relative_to(source).with_name(path.name + ".png")
-        pairs.append((path, target / (f"image-{number:05d}.png" if name_tells(path, str(own)) else own)))
+        pairs.append((path, target / own))
     taken: dict[str, Path] = {}
     for path, output in pairs:
         other = taken.setdefault(_folded(output), path)
         if other != path:
             raise MedqDegError(f"{other} and {path} would both be written to {output}; rename one")
-    return pairs
+    numbered = (target / f"image-{number:05d}.png" for number in itertools.count(1))
+    free = (path for path in numbered if _folded(path) not in taken)
+    return [(path, output, next(free)) for path, output in pairs]
 
 
 def _stem(name: str) -> str:

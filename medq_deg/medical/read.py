@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.images import check_size, depth_of, frames_of, open_image, opened, read_bytes, seek_frame
+from medq_deg.images import check_one_frame, check_size, depth_of, frames_of, open_image, opened, read_bytes, seek_frame
 from medq_deg.medical.deep import show_deep
 from medq_deg.medical.picture import MedicalImage
 from medq_deg.medical.windows import AUTO, Window, parse_window
@@ -144,8 +144,8 @@ def _picture(path: Path, window: Window, frame: int | None) -> MedicalImage:
         known: dict[str, Any] = {"format": image.format or "", "frames": frames, "frame": frame or 0, "bits": depth}
         if depth > 8:
             check_size(*image.size)
-            if frame is None and frames > 1:
-                raise ImageError(f"a picture must have one frame, this one has {frames}: say which")
+            if frame is None:
+                check_one_frame(image)
             seek_frame(image, frame or 0)
             return show_deep(data, image, window, known)
     notes = () if window.name == AUTO else ("8 bits already: no window is used",)
