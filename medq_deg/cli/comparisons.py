@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medq_deg.cli.console import console
+from medq_deg.cli.tables import print_answer
 from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)
@@ -23,6 +24,7 @@ def print_comparison(result: Mapping[str, Any]) -> None:
 
     A difference that Holm's method leaves significant at the level of the intervals is in bold.
     """
+    console.print(Text(one_line(result["sentence"]), style="bold"), soft_wrap=True, highlight=False)
     alpha = 1 - result["confidence_level"]
     first, second = (one_line(result[side]["model"].get("name") or result[side]["run"]) for side in ("first", "second"))
     data = one_line(result["data"].get("name"))
@@ -49,6 +51,8 @@ def print_comparison(result: Mapping[str, Any]) -> None:
             mark = "*" if cell["few_clusters"] else ""
             table.add_row(Text(("  " if block else "") + one_line(key) + mark), str(cell["n"]), *shown_cells)
     Console(width=max(console.width, 140)).print(table)
+    for side in ("first", "second"):
+        print_answer(result[side]["answer"], one_line(result[side]["model"].get("name") or result[side]["run"]))
     for note in result["notes"]:
         console.print(f"Note: {one_line(note)}.", soft_wrap=True, highlight=False, markup=False)
 
@@ -69,6 +73,8 @@ def print_leaderboard(entries: Sequence[Entry]) -> None:
     Console(width=max(console.width, 180)).print(table)
     for entry in entries:
         if entry.run:
+            if entry.answer:
+                print_answer(entry.answer, entry.model)
             told = f"{entry.model} ({entry.run}): {entry.data}, {entry.votes} votes per row"
             console.print(
                 f"{told}; {entry.notes}" if entry.notes else told, soft_wrap=True, highlight=False, markup=False

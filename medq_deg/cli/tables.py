@@ -93,7 +93,8 @@ def print_dry_run(asked: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def print_scores(result: Mapping[str, Any]) -> None:
-    """Print the headline of a run at each severity, with intervals."""
+    """Print the answer of a run in words, and its figures at each severity with intervals."""
+    print_answer(result["answer"])
     votes = f"{result['trials']} votes per row" if result["source"] == "votes" else "exact probabilities"
     table = Table(title=f"{result['model']['name']} on {result['data']['name']}, {votes}")
     table.caption = "mean, and 95 % interval by bootstrap over questions"
@@ -106,12 +107,10 @@ def print_scores(result: Mapping[str, Any]) -> None:
     Console(width=max(console.width, 110)).print(table)
     for sentence in [*missing_sentences(result["missing"]), *result["checks"]]:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
-    if effect := result.get("dunning_kruger"):
-        judged = effect["agreement_shift"]
-        told = f"{judged['verdict'] or 'not judged'}{': ' + judged['reason'] if judged['reason'] else ''}"
+    if (effect := result.get("dunning_kruger")) and effect["rule"] is not None:
         console.print(
-            f"Dunning-Kruger effect from L0 to L2: the paper's rule says {'yes' if effect['rule'] else 'no'}; "
-            f"judged by the agreement shift, with its noise, it is {told}.",
+            f"The paper's own test calls this a Dunning-Kruger effect: {'yes' if effect['rule'] else 'no'}. It "
+            "compares averages, without their noise.",
             soft_wrap=True,
             highlight=False,
         )
@@ -119,6 +118,15 @@ def print_scores(result: Mapping[str, Any]) -> None:
         console.print(note, soft_wrap=True, highlight=False, markup=False)
     if note := result["model"].get("note"):
         console.print(f"The model is {note}.", soft_wrap=True, highlight=False)
+
+
+def print_answer(answer: Mapping[str, Any], name: str = "") -> None:
+    """Print an answer in words, see `medq_deg.results.answer`; `name` says whose it is among several."""
+    told = Text(f"{name}: " if name else "")
+    told.append(f"{answer['word']}. {answer['headline']}", style="bold")
+    console.print(told, soft_wrap=True, highlight=False)
+    for line in filter(None, (answer["evidence"], *answer["notes"], f"So: {answer['advice']}")):
+        console.print(line, markup=False, soft_wrap=True, highlight=False)
 
 
 def _with_interval(figures: Mapping[str, Any], key: str) -> str:

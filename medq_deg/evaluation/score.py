@@ -15,6 +15,7 @@ from medq_deg.evaluation.sampling import IDENTICAL, sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import summarize
+from medq_deg.results.answer import Answer, answer
 
 METRICS = "metrics.json"
 
@@ -54,6 +55,17 @@ class AnsweredRun:
     source: Literal["votes", "probabilities"]
     checks: list[str]
     sampling: dict[str, Any]
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What an answer in words needs beside the figures, see `medq_deg.results.answer.answer`."""
+        clean = [row for row in self.rows if row["severity"] == 0] or self.rows
+        return {
+            "sampling": self.sampling,
+            "rows": self.wanted,
+            "unanswered": self.wanted - len(self.rows),
+            "chance": sum(1 / len(row["options"]) for row in clean) / len(clean),
+        }
 
 
 def read_answered(path: Path, coverage: float) -> AnsweredRun:
@@ -98,6 +110,12 @@ def _said(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def answer_of(run: AnsweredRun, *, n_resamples: int = 1000, seed: int = 0) -> Answer:
+    """Answer in words whether the model of a run can be trusted when the image is bad."""
+    summary = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)
+    return answer({**run.facts, **summary})
+
+
 def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
     """Compute the figures of a run with their intervals, and write them to `metrics.json`.
 
@@ -116,8 +134,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
     -------
     dict
         `model`, `data`, `trials`, `coverage`; `missing`: votes that name no option by severity and reason; `checks`:
-        sentences about what of the run does not fit together; `sampling`: see `sampling_of`; and the result of
-        `medq_deg.metrics.summarize`.
+        sentences about what of the run does not fit together; `sampling`: see `sampling_of`; `rows`, `unanswered` and
+        `chance`; the result of `medq_deg.metrics.summarize`; and `answer`, in words, from `medq_deg.results.answer`.
 
     Raises
     ------
@@ -132,11 +150,12 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         "coverage": len(run.rows) / run.wanted,
         "missing": {name: count.as_dict() for name, count in missing_by_severity(run.rows).items()},
         "checks": run.checks,
-        "sampling": run.sampling,
+        **run.facts,
         **summarize(run.rows, by=BREAKDOWNS, source=run.source, n_resamples=n_resamples, seed=seed),
     }
     if run.sampling["identical"]:
         withhold(result, IDENTICAL)
+    result["answer"] = answer(result).as_json()
     with replace_file(path / METRICS) as file:
         file.write(json.dumps(result, indent=2).encode() + b"\n")
     return result

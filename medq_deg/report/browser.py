@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import html
-import io
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from PIL import Image
-
-from medq_deg.data.planned import PlannedRows
-from medq_deg.data.schema import LETTERS, columns_of
+from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.report.collect import Run
 from medq_deg.report.drawing import MOST_RUNS
+from medq_deg.report.pairs import OUTCOMES, outcome
+from medq_deg.report.pictures import NO_PICTURES, Pictures
 from medq_deg.report.text import shorten
 from medq_deg.taxonomy import NO_DEGRADATION, SEVERITY_NAMES
 
@@ -24,20 +21,6 @@ BUDGET: Final = 1_400_000
 """Bytes that the shown rows may take on the page."""
 MOST_CARDS: Final = 120
 
-SURE: Final = 0.8
-"""A model is called sure of a row if its favourite answer has at least this share of the votes."""
-
-OUTCOMES: Final[Mapping[str, str]] = {
-    "lost-sure": "right when clean, wrong and sure when degraded",
-    "lost": "right when clean, wrong and unsure when degraded",
-    "wrong": "wrong when clean and when degraded",
-    "gained": "wrong when clean, right when degraded",
-    "kept": "right when clean and when degraded",
-    "unclear": "no readable favourite answer, or none at all",
-}
-"""What can become of an answer from the clean picture to the most degraded one, what matters most first."""
-
-_SIDE, _QUALITY = 208, 62
 _QUESTION, _SAID, _MOST_SAID = 1200, 320, 3
 _MARKUP = 700
 """Bytes of markup around each cell, for the budget."""
@@ -108,39 +91,6 @@ class Browser:
     note: str
 
 
-class Pictures:
-    """Finds the picture of a row.
-
-    Parameters
-    ----------
-    data : sequence of mappings, or None
-        Rows with pictures, or None for no pictures.
-    """
-
-    def __init__(self, data: Sequence[Mapping[str, Any]] | None) -> None:
-        self._data = data
-        self._place: dict[str, int] = {}
-        if data is not None:
-            columns = data.columns() if isinstance(data, PlannedRows) else columns_of(data, ("id",))
-            self._place = {row["id"]: index for index, row in enumerate(columns)}
-
-    def __bool__(self) -> bool:
-        return self._data is not None
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._place
-
-    def uri(self, name: str) -> str:
-        """Return a row's picture as a small JPEG data URI; empty where there is none that can be read."""
-        if self._data is None or name not in self._place:
-            return ""
-        try:
-            image = self._data[self._place[name]]["image"]
-            return _jpeg(image) if isinstance(image, Image.Image) else ""
-        except (OSError, MedqDegError):
-            return ""
-
-
 def browse(
     runs: Sequence[Run],
     pictures: Pictures,
@@ -160,9 +110,9 @@ def browse(
     counts = {number: Counter[str]() for number in range(len(shown))}
     waiting: dict[tuple[int, str], list[_Group]] = {}
     for group in groups:
-        for number, outcome in group.outcomes.items():
-            counts[number][outcome] += 1
-            waiting.setdefault((number, outcome), []).append(group)
+        for number, key in group.outcomes.items():
+            counts[number][key] += 1
+            waiting.setdefault((number, key), []).append(group)
     if pictures and groups and not any(row["id"] in pictures for group in groups for row in group.rows.values()):
         raise MedqDegError("the data with the pictures has none of the rows of these runs; it must be what they ran on")
 
@@ -186,14 +136,8 @@ def browse(
         if len(cards) == MOST_CARDS:
             break
     rank = {name: place for place, name in enumerate(OUTCOMES)}
-    cards.sort(key=lambda card: min(rank[outcome] for outcome in card.outcomes.values()))
+    cards.sort(key=lambda card: min(map(rank.__getitem__, card.outcomes.values())))
     return Browser(cards, counts, len(groups), "" if pictures else NO_PICTURES)
-
-
-NO_PICTURES: Final = (
-    "A run's folder holds no pictures, so only text is shown here. To see the pictures, give the data that the model "
-    "was asked about: medq-deg report RUN --data DIR."
-)
 
 
 @dataclass(frozen=True)
@@ -237,7 +181,7 @@ def _groups(runs: Sequence[Run]) -> list[_Group]:
             rows = {**({"L0": originals[number]} if number in originals else {}), **by_run.get(number, {})}
             answered[number] = dict(sorted(rows.items()))
         together = dict(sorted({name: row for rows in answered.values() for name, row in rows.items()}.items()))
-        outcomes = {number: _outcome(rows, runs[number].answered.source) for number, rows in answered.items()}
+        outcomes = {number: outcome(rows, runs[number].answered.source) for number, rows in answered.items()}
         groups.append(_Group(together, answered, outcomes))
     return groups
 
@@ -255,34 +199,6 @@ def _in_turn(waiting: Mapping[tuple[int, str], list[_Group]]) -> Iterator[_Group
 
 _STRIDE = 7919
 """A prime: steps of this length meet every group once, unless it divides their number."""
-
-
-def _outcome(rows: Mapping[str, Mapping[str, Any]], source: str) -> str:
-    """Compare the favourite answers to the clean and the most degraded picture."""
-    if "L0" not in rows or len(rows) < 2:
-        return "unclear"
-    before, after = (_favourite(rows[name], source) for name in ("L0", list(rows)[-1]))
-    if before is None or after is None:
-        return "unclear"
-    answer = rows["L0"]["answer"]
-    right = before[0] == answer, after[0] == answer
-    if right == (True, False):
-        return "lost-sure" if after[1] >= SURE else "lost"
-    return {(True, True): "kept", (False, True): "gained"}.get(right, "wrong")
-
-
-def _favourite(row: Mapping[str, Any], source: str) -> tuple[str, float] | None:
-    """Return the one most frequent letter and its share; None for a tie or where no answer could be read."""
-    shares: dict[str | None, float] = dict(Counter(vote or None for vote in row["votes"]))
-    if source == "probabilities":
-        shares = dict(row["probabilities"] or {})
-        shares[None] = 1 - sum(shares.values())
-    total = sum(shares.values())
-    most = max(shares.values(), default=0)
-    best = [letter for letter, share in shares.items() if share == most]
-    if len(best) != 1 or best[0] is None or not total:
-        return None
-    return best[0], most / total
 
 
 def _answer(row: Mapping[str, Any], source: str) -> Answer:
@@ -303,12 +219,3 @@ def _size(card: Card) -> int:
     cells = [answer for by_severity in card.answers.values() for answer in by_severity.values()]
     texts += [text for answer in cells for text, _ in answer.said]
     return sum(len(html.escape(text).encode(errors="replace")) for text in texts) + _MARKUP * (len(cells) + 3)
-
-
-def _jpeg(image: Image.Image) -> str:
-    scale = min(1.0, _SIDE / max(image.size))
-    size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
-    small = image.convert("L" if image.mode in ("1", "L") else "RGB").resize(size, Image.Resampling.LANCZOS)
-    buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -17,6 +17,7 @@ from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
 from medq_deg.report.text import shorten, visible
+from medq_deg.results.answer import Answer, answer
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 LONGEST_NAME = 60
@@ -42,6 +43,8 @@ class Run:
         From severity, L0 to L2 as far as there are rows, to the curve.
     caveats : list of str
         What the metrics warn of.
+    answer : Answer
+        The answer in words, see `medq_deg.results.answer`.
     """
 
     label: str
@@ -52,6 +55,7 @@ class Run:
     reliability: dict[str, dict[str, list[float]]]
     risk_coverage: dict[str, dict[str, list[float]]]
     caveats: list[str]
+    answer: Answer
 
     @property
     def missing(self) -> int:
@@ -134,6 +138,7 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
         summary=summary,
         reliability=reliabilities,
         risk_coverage=risks,
+        answer=answer({**answered.facts, **summary}),
         caveats=list(dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, MetricWarning))),
     )
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
+from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, answer_of, read_answered
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import COMPARED, compare
 from medq_deg.metrics.rows import Source
+from medq_deg.results.better import better
 
 SETTINGS = ("trials", "prompt", "parser")
 """What may differ between two runs that are compared, and is told."""
@@ -35,11 +36,11 @@ def compare_runs(
     Returns
     -------
     dict
-        Ready for JSON. ``first`` and ``second``: ``run``, ``model``, ``trials`` and ``coverage`` of each; ``data``;
-        ``rows`` compared and their ``coverage``; ``notes``: sentences about what a reader should know; and the
-        result of `medq_deg.metrics.compare`, broken down as `score_run` does. If both runs have exact votes they are
-        compared by their probabilities, else by their votes. Runs with different numbers of votes are not compared in
-        ``calibration_shift``, which depends on it.
+        Ready for JSON. ``sentence``: which is better on bad images, in words; ``first`` and ``second``: ``run``,
+        ``model``, ``trials``, ``coverage`` and ``answer`` of each; ``data``; ``rows`` compared and their ``coverage``;
+        ``notes``: sentences about what a reader should know; and the result of `medq_deg.metrics.compare`, broken down
+        as `score_run` does. If both runs have exact votes they are compared by their probabilities, else by their
+        votes. Runs with different numbers of votes are not compared in ``calibration_shift``, which depends on it.
 
     Raises
     ------
@@ -68,13 +69,16 @@ def compare_runs(
         n_resamples=n_resamples,
         seed=seed,
     )
+    first_name, second_name = _names(runs, (first, second))
     return {
+        "sentence": better(result, first_name, second_name),
         **{
             key: {
                 "run": str(path),
                 "model": run.settings["model"],
                 "trials": run.settings["trials"],
                 "coverage": len(run.rows) / run.wanted,
+                "answer": answer_of(run, n_resamples=n_resamples, seed=seed).as_json(),
             }
             for key, path, run in zip(("first", "second"), (first, second), runs, strict=True)
         },
@@ -84,6 +88,12 @@ def compare_runs(
         "notes": _notes(runs, source, share),
         **result,
     }
+
+
+def _names(runs: tuple[AnsweredRun, AnsweredRun], paths: tuple[Path, Path]) -> tuple[str, str]:
+    """Call two runs by their models, or by their folders where they are of one model."""
+    names = [str(run.settings["model"].get("name") or path) for run, path in zip(runs, paths, strict=True)]
+    return (names[0], names[1]) if names[0] != names[1] else (str(paths[0]), str(paths[1]))
 
 
 def write_comparison(result: Mapping[str, Any], path: Path) -> None:

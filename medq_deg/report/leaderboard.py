@@ -16,6 +16,7 @@ from medq_deg.evaluation.score import AnsweredRun, read_answered
 from medq_deg.files import replace_file
 from medq_deg.metrics import PairingWarning, summarize
 from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS, PublishedResult, published_results
+from medq_deg.results.answer import answer
 from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
 
 PAPER: Final = "arXiv 2603.07769"
@@ -68,6 +69,8 @@ class Entry:
         What keeps the figures from being compared with the paper's.
     intervals : mapping from figure to (low, high)
         95 % intervals of a run's accuracies and shifts.
+    answer : mapping, optional
+        A run's answer in words, see `medq_deg.results.answer`.
     rank : int, optional
         Place by accuracy at L2 among the comparable models.
     """
@@ -88,6 +91,7 @@ class Entry:
     run: str = ""
     notes: str = ""
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    answer: Mapping[str, Any] | None = None
     rank: int | None = None
 
 
@@ -167,7 +171,10 @@ def to_markdown(entries: Iterable[Entry]) -> str:
 
 def to_json(entries: Iterable[Entry]) -> str:
     """Return a list of objects, one for each model, with its intervals."""
-    records = [{**_values(entry), "intervals": asdict(entry)["intervals"]} for entry in entries]
+    records = [
+        {**_values(entry), "intervals": asdict(entry)["intervals"], "answer": entry.answer and dict(entry.answer)}
+        for entry in entries
+    ]
     return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -225,7 +232,7 @@ def _published(result: PublishedResult) -> Entry:
 
 def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PairingWarning)  # nothing here is paired
+        warnings.simplefilter("ignore", PairingWarning)  # the answer says so
         summary = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)
     figures = summary["by_severity"]
     values: dict[str, float | None] = {}
@@ -257,6 +264,7 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
         run=one_line(path),
         notes="; ".join(note for note, _ in notes),
         intervals=intervals,
+        answer=answer({**run.facts, **summary}).as_json(),
     )
 
 

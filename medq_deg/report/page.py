@@ -12,27 +12,32 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import medq_deg
-from medq_deg import demo, metrics
-from medq_deg.metrics import FIGURES
-from medq_deg.report import figures, text, verdicts
-from medq_deg.report.browser import OUTCOMES, SURE, Browser
+from medq_deg import demo
+from medq_deg.data.load import EMBEDDED
+from medq_deg.report import text, verdicts
+from medq_deg.report.breaks import PLAIN
+from medq_deg.report.browser import Browser
 from medq_deg.report.collect import Run
-from medq_deg.report.drawing import COLOURS, MARKS, MOST_RUNS, Figure
-from medq_deg.taxonomy import SEVERITY_NAMES
+from medq_deg.report.compare import SETTINGS
+from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
+from medq_deg.report.hero import NAMES
+from medq_deg.report.pairs import OUTCOMES, SURE
+from medq_deg.report.terms import TERMS, explained
+from medq_deg.report.view import Part
+from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
-_WRITE = {"share": text.percent, "shift": text.signed, "score": text.decimal}
-
-HEADLINE = tuple((key, FIGURES[key].title, _WRITE[FIGURES[key].unit]) for key in metrics.HEADLINE)
-"""Figures of the headline: key, name, and how they are written."""
-
-MORE = tuple((key, each.title, _WRITE[each.unit]) for key, each in FIGURES.items() if not each.headline)
-"""Further figures, in a table of their own."""
+HERO_CAPTION = "Of 100 answers. Shaded: surer than right."
+HERO_RANGES = " Bars: range of the change from clean, each image against its own clean version."
 
 
 def render(
-    runs: Sequence[Run], drawn: Sequence[Figure], browser: Browser, comparisons: Sequence[dict[str, Any]]
+    runs: Sequence[Run],
+    parts: Sequence[Part],
+    drawn: Sequence[Figure],
+    browser: Browser,
+    comparisons: Sequence[dict[str, Any]],
 ) -> str:
     """Return the report as one HTML document.
 
@@ -49,76 +54,104 @@ def render(
     )
     environment.filters |= {
         "percent": text.percent,
-        "points": text.points,
-        "signed": text.signed,
-        "between": text.between,
-        "words": text.words,
         "shorten": text.shorten,
         "flat": text.flat,
+        "plain": lambda name: text.words(PLAIN.get(name, name)),
+        "explained": explained,
+        "of_100": of_100,
+        "of_100_range": range_of_100,
+        "replace_class": lambda drawing, old, new: Markup(drawing.replace(f'class="{old}"', f'class="{new}"', 1)),
     }
+    ranged = any(part.levels and part.levels.ranges["right"] for part in parts)
     style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    by_name = {figure.name: figure for figure in drawn}
     return environment.get_template("report.html").render(
         runs=runs,
         shown=runs[:MOST_RUNS],
+        parts=parts,
         most=MOST_RUNS,
         policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
         "base-uri 'none'; form-action 'none'",
         style=Markup(style),
         script=Markup(script),
         version=medq_deg.__version__,
-        severities=SEVERITY_NAMES,
-        headline=HEADLINE,
-        more=MORE,
-        figures={name: (figure, Markup(figure.svg)) for name, figure in by_name.items()},
-        breakdowns=[_breakdown(runs, by, by_name) for by in figures.ORDER if figures.cells(runs, by)],
-        drops=[name for name in by_name if name.startswith("drops_by_")],
-        verdicts=[verdicts.verdict_of(run) for run in runs],
+        sections=_sections(parts),
+        data_title=_data_title(runs),
+        names=NAMES,
+        title=_title(runs),
+        terms=TERMS,
+        hero_caption=HERO_CAPTION + (HERO_RANGES if ranged else ""),
+        figures={figure.name: (figure, Markup(figure.svg)) for figure in drawn},
+        verdicts=[verdicts.verdict_of(run) for run in runs[:MOST_RUNS]],
         comparisons=[verdicts.between_models(each) for each in comparisons],
+        strip=None,
+        survivors=any(cell.survives for part in parts for cell in part.cells),
         browser=browser,
         outcomes=OUTCOMES,
-        first_outcome=next(
-            (key for key in OUTCOMES if any(key in card.outcomes.values() for card in browser.cards)), ""
-        ),
+        first_outcome=_first_outcome(browser),
         sure=SURE,
-        write_points=text.points,
         notes=notes(runs),
         keys=[_key(index) for index in range(min(len(runs), MOST_RUNS))],
-        level=text.percent(runs[0].summary["confidence_level"]).replace(".0", ""),
+        level=_level(runs),
     )
+
+
+def _sections(parts: Sequence[Part]) -> list[tuple[str, str]]:
+    """Name the sections that the page has."""
+    found = [("where", "Where it breaks")] if any(part.breakdowns for part in parts) else []
+    lost = parts[0].share.count if len(parts) == 1 else 0
+    rows = f"The {lost} images" if lost > 1 else "Single images"
+    return [*found, ("rows", rows), ("how", "How tested"), ("all", "All numbers")]
+
+
+def _data_title(runs: Sequence[Run]) -> str:
+    names = list(dict.fromkeys(run.data_name for run in runs))
+    if len(names) > 1:
+        return f"{len(names)} sets of data"
+    return "the demonstration set" if names[0] in EMBEDDED else f"“{names[0]}”"
+
+
+def about(part: Part) -> str:
+    """Return the small print of a run's card: model, data, questions and range."""
+    told = [part.run.label, _data_title([part.run]).removeprefix("the "), f"{part.run.summary['clusters']} questions"]
+    interval = (part.run.summary.get("dunning_kruger") or {}).get("accuracy_drop_ci")
+    if interval and part.answer.key not in ("incomplete", "few"):
+        told.append(f"{_level([part.run])} range: {more_or_fewer(interval)} wrong")
+    return " · ".join(told)
+
+
+def _level(runs: Sequence[Run]) -> str:
+    return f"{100 * (runs[0].summary['confidence_level'] or 0.95):g} %"
+
+
+def _title(runs: Sequence[Run]) -> str:
+    """Say what several runs have in common."""
+    asked = {(run.fingerprint, *(str(run.answered.settings.get(name)) for name in SETTINGS)) for run in runs}
+    return f"{len(runs)} models, asked the same questions" if len(asked) == 1 else f"{len(runs)} runs"
+
+
+def _first_outcome(browser: Browser) -> str:
+    shown = {outcome for card in browser.cards for outcome in card.outcomes.values()}
+    return next((key for key in OUTCOMES if key in shown), "")
 
 
 def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _breakdown(runs: Sequence[Run], by: str, drawn: dict[str, Figure]) -> dict[str, Any]:
-    """Bring together what the page shows of a breakdown: its figure, and its cells with those runs that have them."""
-    noun = figures.NOUNS.get(by, by)
-    cells = [
-        (name, [(run, run.summary["by"][by][name]) for run in runs[:MOST_RUNS] if name in run.summary["by"][by]])
-        for name in figures.cells(runs, by)
-    ]
-    return {"noun": noun, "figure": f"accuracy_by_{noun}", "cells": [cell for cell in cells if cell[1]]}
-
-
 def notes(runs: Sequence[Run]) -> list[str]:
     """Say what a reader must know before comparing these runs."""
     notes = []
-    if any(run.data_name == "demo" for run in runs):
-        notes.append(f"Data “demo” is {demo.NOTE}.")
+    shown = any(run.data_name in EMBEDDED for run in runs)
+    if shown:
+        notes.append(f"This is {demo.NOTE}.")
     if len({run.fingerprint for run in runs}) > 1:
         notes.append("These runs are on different data: their figures cannot be compared with one another.")
     if len({run.answered.settings["trials"] for run in runs}) > 1 or len({run.answered.source for run in runs}) > 1:
         notes.append(
             "These runs have different numbers of votes: only accuracy and agreement shift compare between them."
         )
-    if lacking := [run.label for run in runs if not run.at("L0")]:
-        notes.append(f"No clean pictures (L0), so no change and no verdict: {', '.join(lacking)}.")
-    if partial := [f"{run.label} ({run.missing} of {run.answered.wanted})" for run in runs if run.missing]:
-        notes.append(f"Rows without an answer are left out: {', '.join(partial)}.")
     for run in runs:
-        if said := run.answered.settings["model"].get("note"):
+        if (said := run.answered.settings["model"].get("note")) and not shown:
             notes.append(f"{run.label}: {said}.")
     return notes
 
@@ -134,7 +167,5 @@ _SHAPES = {
 
 
 def _key(index: int) -> Markup:
-    """Draw a run's mark in its colour, as the figures have it."""
-    return Markup(
-        f'<svg class="key" viewBox="0 0 12 12" aria-hidden="true" fill="{COLOURS[index]}">{_SHAPES[MARKS[index]]}</svg>'
-    )
+    """Draw a run's mark in ink: a colour on the page means right or wrong."""
+    return Markup(f'<svg class="run-mark" viewBox="0 0 12 12" aria-hidden="true">{_SHAPES[MARKS[index]]}</svg>')

@@ -12,10 +12,13 @@ from medq_deg.data.schema import TEXT_COLUMNS, columns_of
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.run import fingerprint
 from medq_deg.files import replace_file
-from medq_deg.report.browser import BUDGET, NO_PICTURES, Pictures, browse
+from medq_deg.report.browser import BUDGET, browse
+from medq_deg.report.card import card
 from medq_deg.report.collect import Run, collect, compare
 from medq_deg.report.figures import figures_of
-from medq_deg.report.page import render
+from medq_deg.report.page import about, render
+from medq_deg.report.pictures import NO_PICTURES, Pictures
+from medq_deg.report.view import parts_of
 
 OTHER_PICTURES = (
     "The pictures come from data, or from a version of the degradations, other than a model was asked about: they may "
@@ -39,7 +42,8 @@ def write_report(
     runs : sequence of Path
         Folders of runs.
     out : Path
-        The HTML file; the figures go to the folder ``<stem>_figures`` beside it, as SVG, PNG and CSV.
+        The HTML file. Beside it go the card, ``<stem>_card.png``, the answer of the first run as one picture, and the
+        charts, as SVG, PNG and CSV in the folder ``<stem>_figures``.
     coverage : float
         Least share of each run's rows that must be answered, in [0, 1].
     data : sequence of mappings, optional
@@ -72,9 +76,15 @@ def write_report(
     figures = figures_of(read)
     progress("drawing", 1, 1)
     browser = browse(read, pictures, budget=BUDGET, progress=progress)
-    page = render(read, figures, replace(browser, note=note), compare(read, n_resamples=n_resamples))
+    parts = parts_of(read, pictures, n_resamples=n_resamples)
+    page = render(read, parts, figures, replace(browser, note=note), compare(read, n_resamples=n_resamples))
 
     written = [out]
+    lead = parts[0]
+    card_path = out.with_name(f"{out.stem}_card.png")
+    with replace_file(card_path) as file:
+        file.write(card(lead.answer, about(lead), lead.pair, pictures, lead.run.answered.source))
+    written.append(card_path)
     for figure in figures:
         for suffix, content in ((".svg", figure.file_svg), (".png", figure.png), (".csv", figure.csv())):
             written.append(folder / f"{figure.name}{suffix}")

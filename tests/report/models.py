@@ -49,13 +49,13 @@ class Faltering:
 
 
 def make_run(
-    path: Path, model: Faltering, rows: Sequence[Mapping[str, Any]], *, data_name: str = "demo", **settings: Any
+    path: Path, model: Any, rows: Sequence[Mapping[str, Any]], *, data_name: str = "demo", **settings: Any
 ) -> Path:
     """Write the folder that `medq_deg.evaluation.run.evaluate` writes, without its care for power cuts."""
     rows = [{name: value for name, value in row.items() if name != "image"} for row in rows]
     RunFolder(path).start(
         {
-            "model": {"name": model.name, "votes": "exact" if model.exact else "sampled"},
+            "model": {"name": model.name, "votes": "exact" if getattr(model, "exact", False) else "sampled"},
             "data": {"name": data_name, "rows": len(rows), "fingerprint": fingerprint(rows)},
             "prompt": "Answer with a letter.",
             "parser": "strict",
@@ -66,5 +66,10 @@ def make_run(
         {"python": "3.11.7", "packages": {"medq-deg": "0.1.0"}},
         rows,
     )
-    (path / "answers.jsonl").write_text("".join(json.dumps(model.record(row)) + "\n" for row in rows))
+    write_answers(path, model, rows)
     return path
+
+
+def write_answers(path: Path, model: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what a model says to some rows."""
+    (path / "answers.jsonl").write_text("".join(json.dumps(model.record(row)) + "\n" for row in rows))

@@ -5,28 +5,12 @@ Skipped where playwright or Chromium are missing. Where axe-playwright-python is
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-playwright = pytest.importorskip("playwright.sync_api")
-
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        try:
-            browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        except playwright.Error as error:
-            pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])
@@ -46,7 +30,7 @@ def opened(request: pytest.FixtureRequest, chromium: Any, report: Path) -> Itera
 
 def visible_rows(page: Any) -> list[str]:
     return page.eval_on_selector_all(
-        "#rows > .row", "rows => rows.filter(row => row.offsetParent).map(row => row.dataset.outcomes)"
+        "#cards > .row", "rows => rows.filter(row => row.offsetParent).map(row => row.dataset.outcomes)"
     )
 
 
@@ -73,11 +57,11 @@ def test_filters_work_by_keyboard(opened: Any) -> None:
     opened.focus("#more")
     opened.keyboard.press("Enter")
     assert len(visible_rows(opened)) > before
-    assert opened.evaluate("document.activeElement.tagName") == "H3"
+    assert opened.evaluate("document.activeElement.tagName") == "H4"
 
 
 def test_pictures_are_drawn(opened: Any) -> None:
-    widths = opened.eval_on_selector_all("#rows img", "images => images.map(image => image.naturalWidth)")
+    widths = opened.eval_on_selector_all("#cards img", "images => images.map(image => image.naturalWidth)")
     assert len(widths) > 90
     assert min(widths) > 0
 

@@ -1,13 +1,13 @@
 "use strict";
-// Shows the rows that fit the filters, a few at a time. Reads numbers and fixed words only, writes text only.
+// Shows the rows that fit the filters, a few at a time, and enlarges pictures. Reads numbers and fixed words, writes text.
 (() => {
-  const PAGE = 8;
   const byId = (name) => document.getElementById(name);
-  const rows = Array.from(document.querySelectorAll("#rows > .row"));
+
+  const PAGE = 8;
+  const rows = Array.from(document.querySelectorAll("#cards > .row"));
   const controls = ["run", "outcome", "degradation", "modality"].map((name) => byId("filter-" + name));
   const status = byId("status");
   const more = byId("more");
-  if (!rows.length || controls.some((control) => !control)) return;
   let limit = PAGE;
 
   const fits = (row) => {
@@ -28,21 +28,51 @@
     more.hidden = seen === found.length;
   };
 
-  controls.forEach((control) => control.addEventListener("change", () => { limit = PAGE; update(); }));
-  byId("reset").addEventListener("click", () => {
-    controls.forEach((control) => { control.value = ""; });
-    limit = PAGE;
+  if (rows.length && controls.every((control) => control)) {
+    controls.forEach((control) => control.addEventListener("change", () => { limit = PAGE; update(); }));
+    byId("reset").addEventListener("click", () => {
+      controls.forEach((control) => { control.value = ""; });
+      limit = PAGE;
+      update();
+    });
+    more.addEventListener("click", () => {
+      const first = rows.filter(fits)[limit];
+      limit += PAGE;
+      update();
+      if (first) first.querySelector("h4").focus();
+    });
+    byId("filters").hidden = false;
     update();
+  }
+
+  // All pictures of a set, large, side by side.
+  const large = byId("large");
+  const close = () => large.close();
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest(".enlarge");
+    if (!button) return;
+    const set = button.closest(".pics");
+    byId("large-title").textContent = set.dataset.set;
+    const place = large.querySelector(".large");
+    place.replaceChildren(...Array.from(set.querySelectorAll("img"), (small) => {
+      const figure = document.createElement("figure");
+      const image = new Image();
+      image.src = small.src;
+      image.alt = small.alt;
+      const caption = document.createElement("figcaption");
+      caption.textContent = small.alt;
+      figure.append(image, caption);
+      return figure;
+    }));
+    large.showModal();
   });
-  more.addEventListener("click", () => {
-    const first = rows.filter(fits)[limit];
-    limit += PAGE;
-    update();
-    if (first) first.querySelector("h3").focus();
+  byId("large-close").addEventListener("click", close);
+  large.addEventListener("click", (event) => { if (event.target === large) close(); });
+
+  // Paper has room for everything.
+  window.addEventListener("beforeprint", () => {
+    document.querySelectorAll("details").forEach((each) => { each.open = true; });
+    rows.forEach((row) => { row.hidden = !fits(row); });
   });
-  // Paper has room for all rows that fit.
-  window.addEventListener("beforeprint", () => { rows.forEach((row) => { row.hidden = !fits(row); }); });
-  window.addEventListener("afterprint", update);
-  byId("filters").hidden = false;
-  update();
+  window.addEventListener("afterprint", () => { if (rows.length) update(); });
 })();
