@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space browser lint clean
+.PHONY: demo test test-oldest test-space test-engines browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -23,6 +23,15 @@ test-oldest: $(VENV)-oldest/.ready
 test-space: $(VENV)-space/.ready
 	$(VENV)-space/bin/python -m pytest tests/hub/test_space.py
 
+# Real servers, llama.cpp's and the LiteLLM proxy, in an environment of their own: LiteLLM holds huggingface_hub back.
+test-engines: $(VENV)/.test $(VENV)-engines/.ready
+	$(BIN)/python -m pytest tests/engines
+
+$(VENV)-engines/.ready:
+	$(PYTHON) -m venv $(VENV)-engines
+	$(VENV)-engines/bin/python -m pip install --quiet 'litellm[proxy]>=1.80,<2' 'xllamacpp>=2026.10' 'gguf>=0.17'
+	touch $@
+
 $(VENV)-space/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-space
 	$(VENV)-space/bin/python -m pip install --quiet --editable . 'gradio>=6.0,<7' playwright pytest
@@ -39,7 +48,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'

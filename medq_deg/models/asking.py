@@ -379,18 +379,24 @@ class Asker:
             return _failure_within(error, received, server.hide)
         if not answers:
             return Failure("a reply without an answer")
-        if (memory.known_by == "" or memory.kind.relays) and (
-            found := kind_of_reply(reply) or (kind_of_headers(received.headers) if memory.known_by == "" else None)
-        ):
-            changes = memory.recognise(*found)
-            if changes and not memory.served:
-                return "again"
+        if self._recognised(reply, received) and not memory.served:
+            return "again"
         self._note_model(reply.get("model"))
         if len(ask.votes) > 1:
             memory.count_choices(len(choices))
         memory.sent = {name: value for name, value in body.items() if name != "messages"}
         memory.succeed()
         return answers
+
+    def _recognised(self, reply: Mapping[str, Any], received: Received) -> bool:
+        """Look at a reply for what the server is, and what is behind it; return whether that changes what it is sent."""
+        memory = self.memory
+        before = memory.neutral
+        if not memory.known_by and (found := kind_of_headers(received.headers)):
+            memory.recognise(*found)
+        if (not memory.known_by or memory.kind.relays) and (found := kind_of_reply(reply)):
+            memory.recognise(*found)
+        return memory.neutral != before
 
     def _note_model(self, name: object) -> None:
         if isinstance(name, str) and name:

@@ -136,7 +136,7 @@ class Memory:
         if kind is self.kind:
             return False
         before = self.neutral
-        behind = f"{self.kind.name} in front of it, " if self.kind.relays else ""
+        behind = f"{self.kind.name} in front of it; " if self.kind.relays else ""
         self.kind, self.known_by = kind, behind + known_by
         self.neutral = neutral_fields(kind, self.model)
         self.shape = replace(self.shape, newer={**kind.newer, **self.shape.newer})

@@ -137,7 +137,7 @@ SERVERS: Final[tuple[ServerKind, ...]] = (
         note="its own defaults are top_k 40, top_p 0.95 and min_p 0.05; n is limited to its slots (--parallel)",
         owners=("llamacpp",),
         headers=("server: llama.cpp",),
-        fingerprint=r"b\d+-[0-9a-f]{6,}",
+        fingerprint=r"b\d+-\w+$",
         one_usage=True,
     ),
     ServerKind(
