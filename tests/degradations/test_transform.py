@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from medq_deg import Degrade, degrade
-from medq_deg.errors import UnknownNameError
+from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import DEGRADATION_NAMES
 
 A = pytest.importorskip("albumentations")
@@ -149,3 +149,70 @@ def test_the_transform_works_in_data_loader_workers(mri: NDArray[np.uint8]) -> N
     made = np.concatenate([b.numpy() for b in data.DataLoader(Augmented(mri), batch_size=2, num_workers=2)])
     assert made.shape == (8, *mri.shape)
     assert len({picture.tobytes() for picture in made}) > 1
+
+
+class Noisy:
+    """A dataset whose items carry what was drawn for them."""
+
+    def __init__(self) -> None:
+        self.pipeline = A.Compose([Degrade("gaussian_noise", (1, 2)), Degrade("gaussian_noise", 1)], seed=5)
+
+    def __len__(self) -> int:
+        return 6
+
+    def __getitem__(self, index: int) -> NDArray[np.uint8]:
+        return np.asarray(self.pipeline(image=np.full((32, 32), 128, np.uint8))["image"])
+
+
+def epochs(method: str, seed: int, *, persistent: bool = False, number: int = 2) -> list[bytes]:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(seed)
+    loader = torch.utils.data.DataLoader(
+        Noisy(), batch_size=1, num_workers=2, multiprocessing_context=method, persistent_workers=persistent
+    )
+    return [batch.numpy().tobytes() for _ in range(number) for batch in loader]
+
+
+@pytest.mark.parametrize(("method", "persistent"), [("fork", False), ("spawn", True)])
+def test_two_workers_and_two_epochs_never_repeat_and_one_seed_repeats_all(method: str, persistent: bool) -> None:
+    first = epochs(method, 1, persistent=persistent)
+    assert len(set(first)) == len(first) == 12
+    assert epochs(method, 1, persistent=persistent) == first
+    assert not set(epochs(method, 2, persistent=persistent, number=1)) & set(first)
+
+
+def test_a_type_and_a_level_are_drawn_for_each_picture(mri: NDArray[np.uint8]) -> None:
+    transform = Degrade(["gaussian_noise", "Motion blur", "ghosting"], severity=("mild", 2), modality="MRI", seed=3)
+    drawn = [transform.get_params() for _ in range(60)]
+    pairs = {(params["name"], params["severity"]) for params in drawn}
+    assert pairs == {(name, s) for name in ("gaussian_noise", "motion_blur", "ghosting") for s in (1, 2)}
+    assert Degrade("ghosting", 1, seed=3).get_params()["seed"] == Degrade("ghosting", 1, seed=3).get_params()["seed"]
+    params = drawn[0]
+    expected = degrade(mri, params["name"], params["severity"], params["seed"], modality="MRI")
+    assert np.array_equal(transform.apply(mri, **params), expected)
+
+
+def test_a_mask_turns_only_where_a_rotation_was_drawn() -> None:
+    pipeline = A.Compose([Degrade(["object_rotation", "gaussian_noise"], 2)], seed=1)
+    mask = np.zeros((64, 80), np.uint8)
+    mask[10:20, 10:70] = 1
+    turned = [not np.array_equal(pipeline(image=mask * 200, mask=mask)["mask"], mask) for _ in range(20)]
+    assert 0 < sum(turned) < 20
+
+
+def test_floats_go_through_with_a_value_range(mri: NDArray[np.uint8]) -> None:
+    pipeline = A.Compose([Degrade("ghosting", 1, value_range=(0, 1))], seed=1)
+    result = pipeline(image=(mri / 255).astype(np.float32))["image"]
+    assert result.dtype == np.float32
+    assert result.max() <= 1
+
+
+@pytest.mark.parametrize(("arguments", "problem"), [
+    (([], 1), "name must be one or several"),
+    (("ghosting", ()), "severity must be one or several"),
+    ((["ghosting", "bubble"], 1, None, "nearest", False, None, None, {"rim": 0.1}), "parameters are of a single type"),
+    (("ghosting", 1, None, "nearest", False, None, None, None, -1), "seed must be"),
+])  # fmt: skip
+def test_choices_that_make_no_sense_are_refused(arguments: tuple[object, ...], problem: str) -> None:
+    with pytest.raises(MedqDegError, match=problem):
+        Degrade(*arguments)  # type: ignore[arg-type]
