@@ -23,6 +23,9 @@ SEVERITY_NAMES: Final = ("L0", "L1", "L2")
 MODALITIES: Final = ("CT", "MRI", "histopathology", "dermoscopy", "endoscopy", "X-ray", "ultrasound")
 """The seven modalities, in the paper's order."""
 
+GREY_MODALITIES: Final = ("CT", "MRI", "X-ray", "ultrasound")
+"""Modalities whose pictures are grey, so that strong colour on them is a marking: a box, a contour, an arrow."""
+
 NO_DEGRADATION: Final = "none"
 """What the columns `degradation` and `category` hold for a clean row."""
 

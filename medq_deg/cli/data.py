@@ -28,6 +28,13 @@ def build(
     workers: Annotated[int, typer.Option(help="Processes that make pictures.")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop, with nothing written, if a row is unusable.")] = False,
     seed: Seed = 0,
+    keep_markings: Annotated[
+        bool,
+        typer.Option(
+            "--keep-markings/--degrade-markings",
+            help="Keep coloured markings on CT, MRI, X-ray and ultrasound as they are.",
+        ),
+    ] = True,
 ) -> None:
     """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card.
 
@@ -49,6 +56,7 @@ def build(
             questions=questions,
             workers=workers,
             strict=strict,
+            keep_markings=keep_markings,
             progress=progress,
         )
     rows = ", ".join(f"{name} {count}" for name, count in manifest["counts"]["severity"].items())

@@ -26,7 +26,7 @@ from medq_deg.data.plan import Plan, PlannedRow, make_plan
 from medq_deg.data.schema import MANIFEST, Question, row
 from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
-from medq_deg.degradations.version import code_fingerprint
+from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.files import clear_parts, file_hash, hold_folder, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
@@ -55,6 +55,7 @@ class BuildSettings:
     quotas: Literal["published"] | None = None
     questions: int | None = None
     shard_bytes: int = SHARD_BYTES
+    keep_markings: bool = True
 
 
 def build(
@@ -67,6 +68,7 @@ def build(
     workers: int = 1,
     shard_bytes: int = SHARD_BYTES,
     strict: bool = False,
+    keep_markings: bool = True,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Any]:
     """Build the benchmark from its sources, or go on with a build that was stopped.
@@ -87,6 +89,8 @@ def build(
         Size of the pictures at which a shard is closed.
     strict : bool
         Stop before anything is written if a row of the sources cannot be used.
+    keep_markings : bool
+        As in `medq_deg.make_plan`.
     progress : callable
         Called with the stage, the rows done and the total (0 where it is not known yet).
 
@@ -117,7 +121,7 @@ def build(
     if out.exists() and not out.is_dir():
         raise MedqDegError(f"{out}: is a file; choose a folder")
     hashes = {name: _source_hash(sources[name], out) for name in READERS if name in sources}
-    settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes)
+    settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes, keep_markings)
     with hold_folder(out, f"{out}: another process is building here; wait until it ends, or choose another folder"):
         manifest = _claim(out, settings)
         if manifest is None:
@@ -140,7 +144,7 @@ def _build(
     clean, report = _clean(sources, work, settings, strict, progress)
     by_id = {pair.question.question_id: pair for pair in clean}
     modalities = ({"question_id": name, "modality": pair.question.modality} for name, pair in by_id.items())
-    plan = make_plan(modalities, settings.seed, settings.quotas)
+    plan = make_plan(modalities, settings.seed, settings.quotas, keep_markings=settings.keep_markings)
     paths: list[Path] = []
     made = 0
 
@@ -178,7 +182,12 @@ def _json(value: Any) -> bytes:
 
 
 def _settings(settings: BuildSettings) -> dict[str, Any]:
-    return {**asdict(settings), "code": code_fingerprint(), "version": medq_deg.__version__}
+    return {
+        **asdict(settings),
+        "degradation_version": DEGRADATION_VERSION,
+        "code": code_fingerprint(),
+        "version": medq_deg.__version__,
+    }
 
 
 def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
@@ -280,7 +289,9 @@ def _subset(pairs: Sequence[CleanPair], count: int, seed: int) -> list[CleanPair
 
 def _job(pictures: Path, pair: CleanPair, planned: PlannedRow) -> Job:
     picture = pictures / pair.picture
-    return Job(picture, planned.degradation, planned.severity, planned.seed, pair.question.modality)
+    return Job(
+        picture, planned.degradation, planned.severity, planned.seed, pair.question.modality, planned.keep_marking
+    )
 
 
 def _manifest(

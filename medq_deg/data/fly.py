@@ -96,13 +96,21 @@ def apply_plan(
         "image": as_storage(
             [
                 reference(
-                    pictures[source], row.degradation, row.severity, row.id, seed=row.seed, modality=modalities[source]
+                    pictures[source],
+                    row.degradation,
+                    row.severity,
+                    row.id,
+                    seed=row.seed,
+                    modality=modalities[source],
+                    options={"keep_marking": True} if row.keep_marking else None,
                 )
                 for row, source in zip(plan, sources, strict=True)
             ]
         ),
     }
-    digest = Hasher.hash([clean._fingerprint, [row.id for row in plan], plan.seed, code_fingerprint()])
+    digest = Hasher.hash(
+        [clean._fingerprint, [(row.id, row.keep_marking) for row in plan], plan.seed, code_fingerprint()]
+    )
     rows = datasets.Dataset(
         datasets.table.InMemoryTable(
             pa.table({name: made[name] if name in made else table.column(name) for name in COLUMNS}).cast(

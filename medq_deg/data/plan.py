@@ -12,9 +12,10 @@ from typing import Any, Final, Literal, overload
 
 from medq_deg.data.quotas import share_out
 from medq_deg.data.schema import columns_of, row_id, row_seed
+from medq_deg.degradations import applicable
 from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed
-from medq_deg.taxonomy import NO_DEGRADATION, applicable
+from medq_deg.taxonomy import GREY_MODALITIES, NO_DEGRADATION
 
 MOST_DEGRADATIONS: Final = 3
 """Each question gets one to three degradations (paper, section on the construction)."""
@@ -59,6 +60,8 @@ class PlannedRow:
         0 for the clean row, else 1 or 2.
     seed : int
         Seed of the degradation; 0 for the clean row.
+    keep_marking : bool
+        Whether a coloured marking stays as it is, see `medq_deg.degrade`.
     """
 
     id: str
@@ -66,6 +69,7 @@ class PlannedRow:
     degradation: str
     severity: int
     seed: int
+    keep_marking: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,13 @@ def choose_degradations(question_id: str, modality: str, seed: int) -> tuple[str
     return tuple(rng.sample(names, rng.randint(1, min(MOST_DEGRADATIONS, len(names)))))
 
 
-def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0, quotas: Literal["published"] | None = None) -> Plan:
+def make_plan(
+    clean: Iterable[Mapping[str, Any]],
+    seed: int = 0,
+    quotas: Literal["published"] | None = None,
+    *,
+    keep_markings: bool = True,
+) -> Plan:
     """Plan the rows of a benchmark: each clean question at L0, then at L1 and L2 of its degradations.
 
     Parameters
@@ -127,6 +137,9 @@ def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0, quotas: Literal
         Without it each question's degradations depend on that question and the seed alone. With "published" they are
         chosen together, so that each degradation gets the published number of rows. Where the questions do not allow
         that, the plan comes as near as it can, warns, and lists what is missing in `Plan.unmet`.
+    keep_markings : bool
+        Keep coloured markings on pictures of grey modalities (CT, MRI, X-ray, ultrasound) as they are, as the authors
+        did for CT and low resolution: a question may be about what the marking shows.
 
     Returns
     -------
@@ -164,5 +177,6 @@ def make_plan(clean: Iterable[Mapping[str, Any]], seed: int = 0, quotas: Literal
         rows.append(PlannedRow(row_id(question, NO_DEGRADATION, 0), question, NO_DEGRADATION, 0, 0))
         for name in names:
             own = row_seed(seed, question, name)
-            rows += [PlannedRow(row_id(question, name, s), question, name, s, own) for s in (1, 2)]
+            keep = keep_markings and modalities[question] in GREY_MODALITIES
+            rows += [PlannedRow(row_id(question, name, s), question, name, s, own, keep) for s in (1, 2)]
     return Plan(tuple(rows), seed, MappingProxyType(unmet))

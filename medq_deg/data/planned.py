@@ -36,7 +36,14 @@ class PlannedRows(Sequence[dict[str, Any]]):
         clean = self._clean[self._place[planned.question_id]]
         image = clean["image"]
         if planned.severity:
-            image = degrade(image, planned.degradation, planned.severity, planned.seed, modality=clean["modality"])
+            image = degrade(
+                image,
+                planned.degradation,
+                planned.severity,
+                planned.seed,
+                modality=clean["modality"],
+                keep_marking=planned.keep_marking,
+            )
         return {**self._columns(clean, planned), "image": image}
 
     def columns(self) -> Iterator[dict[str, Any]]:

@@ -40,6 +40,7 @@ class Job:
     severity: int
     seed: int
     modality: str
+    keep_marking: bool
 
 
 def make_picture(job: Job) -> bytes:
@@ -47,7 +48,15 @@ def make_picture(job: Job) -> bytes:
     data = job.picture.read_bytes()
     if not job.severity:
         return data
-    return encode_png(degrade(open_image(data), job.degradation, job.severity, job.seed, modality=job.modality))
+    image = degrade(
+        open_image(data),
+        job.degradation,
+        job.severity,
+        job.seed,
+        modality=job.modality,
+        keep_marking=job.keep_marking,
+    )
+    return encode_png(image)
 
 
 class Workers:

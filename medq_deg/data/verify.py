@@ -22,7 +22,7 @@ from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import file_hash, read_json
 from medq_deg.images import open_image
 from medq_deg.seeds import derive_seed
-from medq_deg.taxonomy import DEGRADATION_LABELS, MODALITIES, SEVERITIES, SEVERITY_NAMES
+from medq_deg.taxonomy import DEGRADATION_LABELS, GREY_MODALITIES, MODALITIES, SEVERITIES, SEVERITY_NAMES
 
 _MOST_PROBLEMS = 100
 
@@ -79,6 +79,7 @@ def verify(
     chosen = _sample(folder, readable, sample, seed)
     wanted = {row["question_id"] for row in chosen.values()}
     questions: set[str] = set()
+    markings = bool(manifest["settings"].get("keep_markings"))
     for name in sorted(readable):  # L0 comes first
         with pq.ParquetFile(folder / name) as file:
             for batch in file.iter_batches(32):
@@ -96,7 +97,7 @@ def verify(
                     if not row["severity"] and row["question_id"] in wanted:
                         clean[row["question_id"]] = row["image"]["bytes"]
                     if row["id"] in chosen:
-                        _remake(row, clean.get(row["question_id"]), result)
+                        _remake(row, clean.get(row["question_id"]), result, markings=markings)
     for kind, counts in (("severity", severities), ("degradation", degradations)):
         if dict(counts) != manifest["counts"][kind]:
             result.add(f"rows by {kind} are {dict(counts)}, the manifest says {manifest['counts'][kind]}")
@@ -191,7 +192,7 @@ def _sample(folder: Path, shards: Sequence[str], count: int, seed: int) -> dict[
     return {row["id"]: row for row in rows[:count]}
 
 
-def _remake(row: dict[str, Any], clean: bytes | None, result: Verification) -> None:
+def _remake(row: dict[str, Any], clean: bytes | None, result: Verification, *, markings: bool) -> None:
     source, made = _decoded(clean), _decoded(row["image"]["bytes"])
     if source is None or made is None:
         return  # told already
@@ -201,6 +202,7 @@ def _remake(row: dict[str, Any], clean: bytes | None, result: Verification) -> N
         row["severity"],
         row["seed"],
         modality=MODALITIES[row["modality"]],
+        keep_marking=markings and MODALITIES[row["modality"]] in GREY_MODALITIES,
     )
     same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
     if not same and again.size == made.size:

@@ -2,7 +2,7 @@
 
 from medq_deg.degradations.apply import degrade
 from medq_deg.degradations.degradation import Degradation, Severities
-from medq_deg.degradations.registry import DEGRADATIONS, register
+from medq_deg.degradations.registry import DEGRADATIONS, load_plugins, register
 from medq_deg.degradations.values import HU_RANGE, RangeWarning
 from medq_deg.taxonomy import applicable
 
@@ -16,3 +16,5 @@ __all__ = [
     "degrade",
     "register",
 ]
+
+load_plugins()

@@ -101,8 +101,12 @@ def _start() -> None:
     if len(declared) != len(PUBLISHED) or set(declared) != set(taxonomy.DEGRADATION_NAMES):
         raise MedqDegError("each of the paper's degradations must be declared once")
     _known.update((name, declared[name]) for name in taxonomy.DEGRADATION_NAMES)
-    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
-        _load(point)
 
 
 _start()
+
+
+def load_plugins() -> None:
+    """Register what the entry points name; the package does, once it is complete enough for a plugin to import."""
+    for point in sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name):
+        _load(point)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import medq_deg
-from medq_deg.degradations.version import code_fingerprint
+from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.asking import TRIALS, Manner, ask
 from medq_deg.evaluation.controls import PAPER, Controls
@@ -281,5 +281,6 @@ def _environment(processes: int) -> dict[str, Any]:
         "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
         "processes": processes,
         DEGRADATIONS: code_fingerprint(),
+        "degradation_version": DEGRADATION_VERSION,
         "packages": packages,
     }
