@@ -17,7 +17,7 @@ browser: $(VENV)/.browser
 
 # The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
-	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py
+	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py tests/data/test_load.py tests/data/test_reference.py tests/data/test_fly.py
 
 # The leaderboard Space, in an environment of its own: Gradio holds some packages back.
 test-space: $(VENV)-space/.ready
