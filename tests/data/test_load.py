@@ -10,10 +10,12 @@ from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 import medq_deg
+from medq_deg import cli
 from medq_deg.data import convert, known
 from medq_deg.data.build import build
 from medq_deg.data.builder import MedqDegBuilder
@@ -234,3 +236,47 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypa
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "file")
     with pytest.raises(MedqDegError, match="HF_DATASETS_CACHE"):
         medq_deg.open_data(f"release:{write_release(tmp_path / 'files')}")
+
+
+def test_a_run_and_a_report_follow_what_the_data_holds_now(built: Path, tmp_path: Path) -> None:
+    from medq_deg.evaluation.run import evaluate
+    from medq_deg.report.collect import collect
+    from medq_deg.report.write import OTHER_PICTURES, _pictures
+    from tests.evaluation.test_run import Echo
+
+    folder = tmp_path / "data"
+    shutil.copytree(built, folder)
+
+    def start() -> None:
+        data = medq_deg.open_data(str(folder))
+        evaluate(Echo(), data, tmp_path / "run", data_name=data.name, data_version=data.fingerprint)
+
+    start()
+    start()
+    runs = collect([tmp_path / "run"], coverage=1.0)
+    assert OTHER_PICTURES not in _pictures(runs, medq_deg.open_data(str(folder)))[1]
+    path = folder / "data" / "L1-00000.parquet"
+    table = pq.read_table(path)
+    pictures = table["image"].to_pylist()
+    changed = pa.array([pictures[1], pictures[0], *pictures[2:]], table.schema.field("image").type)
+    pq.write_table(table.set_column(table.schema.get_field_index("image"), table.schema.field("image"), changed), path)
+    with pytest.raises(MedqDegError, match=r"data\.version was"):
+        start()
+    assert OTHER_PICTURES in _pictures(runs, medq_deg.open_data(str(folder)))[1]
+
+
+def test_a_run_on_a_folder_of_the_release_is_held_back_from_the_ranks_by_its_size_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from medq_deg.report.leaderboard import YOURS, leaderboard
+
+    folder = write_release(tmp_path / "files")
+    pytest.importorskip("transformers")
+    told = ["evaluate", "--model", "demo", "--data", f"release:{folder}", "--out", str(tmp_path / "run")]
+    monkeypatch.setattr("sys.argv", ["medq-deg", *told])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert not end.value.code
+    entry = next(each for each in leaderboard([tmp_path / "run"], n_resamples=10) if each.group == YOURS)
+    assert entry.data == "release"
+    assert entry.notes.startswith("6 of the paper's")
