@@ -1,7 +1,9 @@
 """Time and peak memory of the statistics at the size of the paper: 24,894 rows x 10 votes, 1,000 resamples.
 
-Run ``python benchmarks/metrics.py``; the rows are simulated, the work is that of a full report: all figures
-with intervals, for all rows and broken down by severity, degradation, category, modality, task and skill.
+Run ``python benchmarks/metrics.py``; the rows are simulated, the work is that of a full report with all controls: all
+figures with intervals, for all rows and broken down by severity, degradation, category, modality, task and skill;
+verdicts under both treatments of missing answers; five orders of the options; a blind baseline; safe deferral.
+``--scale 10`` takes ten times the questions, about 250,000 rows.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from medq_deg import taxonomy
-from medq_deg.metrics import summarize
+from medq_deg.metrics import deferral, order_figures, summarize, visual_gain
 from medq_deg.metrics.votes import LETTERS
 
 BREAKDOWNS = ("severity", "degradation", "category", "modality", "task", "skills")
@@ -30,6 +32,11 @@ def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[di
     two hundred is unparsable.
     """
     rng = np.random.default_rng(seed)
+    # Rotations of the options: as many orders as votes allow pairs in, five at most.
+    options_in_order = {
+        count: [LETTERS[turn:count] + LETTERS[:turn] for turn in range(max(2, min(5, count, votes // 2)))]
+        for count in range(2, 6)
+    }
     modality = rng.choice(taxonomy.MODALITIES, size=questions)
     amount = np.ones(questions, int)
     while amount.sum() < pairs:
@@ -57,9 +64,12 @@ def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[di
             shares = np.exp(logits - logits.max())
             drawn = rng.choice(choices, size=votes, p=shares / shares.sum())
             letters = [None if rng.random() < 0.005 else LETTERS[choice] for choice in drawn]
+            orders = options_in_order[choices]
             rows.append(
                 fixed
                 | {
+                    "order": [number * len(orders) // votes for number in range(votes)],
+                    "orders": orders,
                     "id": f"{fixed['question_id']}/{degradation}/L{severity}",
                     "votes": letters,
                     "degradation": degradation,
@@ -77,18 +87,32 @@ def main() -> int:
     parser.add_argument("--pairs", type=int, default=10294, help="degraded rows at each of L1 and L2")
     parser.add_argument("--votes", type=int, default=10)
     parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--scale", type=int, default=1, help="times as many questions and pairs")
     arguments = parser.parse_args()
 
-    rows = simulated_rows(arguments.questions, arguments.pairs, arguments.votes, seed=0)
+    size = arguments.questions * arguments.scale, arguments.pairs * arguments.scale
+    rows = simulated_rows(*size, arguments.votes, seed=0)
+    blind = [row | {"votes": row["votes"][::-1]} for row in rows if row["severity"] == 0]
     before = _peak_mib()
+    times = {}
     start = time.perf_counter()
     report = summarize(rows, by=BREAKDOWNS, n_resamples=arguments.resamples)
-    seconds = time.perf_counter() - start
+    times["figures and breakdowns"] = time.perf_counter() - start
+    for name, work in {
+        "option orders": lambda: order_figures(rows, n_resamples=arguments.resamples),
+        "blind baseline": lambda: visual_gain(rows, blind, n_resamples=arguments.resamples),
+        "safe deferral": lambda: deferral(rows, n_resamples=arguments.resamples),
+    }.items():
+        start = time.perf_counter()
+        work()
+        times[name] = time.perf_counter() - start
     cells = sum(len(cells) for cells in report["by"].values())
     print(f"rows                {len(rows):,} x {arguments.votes} votes, {report['clusters']:,} questions")
     print(f"resamples           {arguments.resamples:,}")
     print(f"cells               {cells} in {len(BREAKDOWNS)} breakdowns, and all rows")
-    print(f"time                {seconds:.1f} s")
+    for name, seconds in times.items():
+        print(f"{name:<24}{seconds:.1f} s")
+    print(f"time in all         {sum(times.values()):.1f} s")
     print(f"peak memory         {_peak_mib():.0f} MiB ({before:.0f} MiB of it before the work began)")
     low, high = report["calibration_shift_ci"]
     print(f"calibration shift   {report['calibration_shift']:+.4f} [{low:+.4f}, {high:+.4f}]")

@@ -68,7 +68,7 @@ def make_study(
     table: VoteTable,
     *,
     groups: Sequence[Any] | None,
-    severities: Sequence[int] | None,
+    severities: Sequence[int | str] | None,
     confidence_level: float | None,
     n_resamples: int,
     seed: int,
@@ -174,18 +174,26 @@ def describe(study: Study, chosen: IntArray | None = None) -> dict[str, Any]:
     return report
 
 
-def check_severities(severities: Sequence[int], rows: int) -> IntArray:
-    """Return the severities of all rows as an array, or raise `MedqDegError` that names the first wrong one."""
+def check_severities(severities: Sequence[int | str], rows: int) -> IntArray:
+    """Return the severities of all rows as numbers, or raise `MedqDegError` that names the first wrong one.
+
+    A severity is 0, 1 or 2, or its name "L0", "L1" or "L2".
+    """
     if not hasattr(severities, "__len__"):
         raise MedqDegError(f"severities must hold one value for each row, got {severities!r}.")
     if len(severities) != rows:
         raise MedqDegError(
             f"severities has {len(severities)} values but there are {rows} rows: one is needed for each row."
         )
+    numbers = np.empty(rows, np.int64)
     for position, severity in enumerate(severities):
-        if isinstance(severity, (bool, float)) or severity not in SEVERITIES:
-            raise MedqDegError(f"the severity of row {position} must be 0, 1 or 2, got {severity!r}.")
-    return np.asarray(severities, np.int64)
+        number = SEVERITY_NAMES.index(severity) if severity in SEVERITY_NAMES else severity
+        if isinstance(number, (bool, float, str)) or number not in SEVERITIES:
+            raise MedqDegError(
+                f"the severity of row {position} must be 0, 1 or 2, got {severity!r} (the names L0, L1 and L2 will do)."
+            )
+        numbers[position] = number
+    return numbers
 
 
 def _has_pair(study: Study, positions: IntArray) -> Any:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from medq_deg.errors import MedqDegError
+from medq_deg.metrics.cells import check_severities
 
 OPTIONAL = ("groups", "severities")
 
@@ -50,7 +51,7 @@ def pack(columns: dict[str, Any]) -> dict[str, list[Any]]:
         "references": list(columns["references"]),
         "num_choices": list(num_choices) if hasattr(num_choices, "__len__") else [num_choices] * rows,
         "groups": [_NO_GROUP] * rows if groups is None else [str(group) for group in groups],
-        "severities": [_NO_SEVERITY] * rows if severities is None else list(severities),
+        "severities": [_NO_SEVERITY] * rows if severities is None else _numbers(severities),
     }
 
 
@@ -63,6 +64,14 @@ def unpack(groups: Sequence[str], severities: Sequence[int]) -> tuple[list[str] 
         If some batches had them and others had not.
     """
     return _given("groups", groups, _NO_GROUP), _given("severities", severities, _NO_SEVERITY)
+
+
+def _numbers(severities: Sequence[Any]) -> list[int]:
+    """Return severities as numbers, those of a packed batch that has none as they are."""
+    if all(type(severity) is int and severity == _NO_SEVERITY for severity in severities):
+        return list(severities)
+    numbers: list[int] = check_severities(severities, len(severities)).tolist()
+    return numbers
 
 
 def _given(name: str, values: Sequence[Any], absent: Any) -> list[Any] | None:

@@ -102,7 +102,8 @@ def deferral(
     run = RunRows(rows)
     table = encode(**run.encoded(source))
     severities = run.severities()
-    if severities is None or 0 not in severities:
+    severity = None if severities is None else check_severities(severities, len(run))
+    if severity is None or 0 not in severity:
         raise MedqDegError("deferral needs clean rows (severity 0): the threshold is chosen on them.")
     options = table.shares[:, :-1]
     data = _one_clean_row(
@@ -110,7 +111,7 @@ def deferral(
             share=options.max(axis=1),
             wrong=options.argmax(axis=1) != table.answer,
             cluster=partition(run.column("question_id"), len(run)),
-            severity=check_severities(severities, len(run)),
+            severity=severity,
         )
     )
     trials = None if table.exact else int(table.trials.max())

@@ -54,8 +54,8 @@ class RunRows:
             values.append(row[key])
         return values
 
-    def severities(self) -> list[int] | None:
-        """Return the severity of each row, None where no row has one."""
+    def severities(self) -> list[int | str] | None:
+        """Return the severity of each row, a number or a name, None where no row has one."""
         return self.column("severity") if any("severity" in row for row in self._rows) else None
 
     def choices(self) -> list[int]:

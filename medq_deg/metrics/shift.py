@@ -18,7 +18,7 @@ def calibration_shift(
     answers: Sequence[str],
     num_choices: int | Sequence[int],
     groups: Sequence[Any] | None = None,
-    severities: Sequence[int] | None = None,
+    severities: Sequence[int | str] | None = None,
     *,
     invalid: Invalid = "wrong",
     probabilities: Probabilities | None = None,
@@ -40,7 +40,7 @@ def calibration_shift(
     groups : N labels, optional
         The clean question that each row comes from: the cluster of the bootstrap, and the pair of a degraded
         row. Without it each row is its own cluster.
-    severities : N ints of 0, 1 or 2, optional
+    severities : N of 0, 1, 2 or "L0", "L1", "L2", optional
         Adds ``by_severity`` and ``dunning_kruger``.
     invalid : {"wrong", "drop"}, default "wrong"
         An unparsable vote stays among the T votes, as one that is never right and agrees with none, or is left

@@ -56,7 +56,7 @@ def report(text: str, confidence_level: float = 0.95, invalid: str = "wrong") ->
         lines.append(f"| {FIGURES[figure].title} | {_number(result[figure])} | {_interval(result[f'{figure}_ci'])} |")
     lines += _dunning_kruger(result.get("dunning_kruger"))
     if result["few_clusters"]:
-        lines += ["", "Fewer than 30 questions: the intervals are too short to be relied on."]
+        lines += ["", "Fewer than 30 questions: too few for a verdict, and for intervals to be relied on."]
     lines += [f"\n**Note:** {each.message}" for each in caught if issubclass(each.category, MetricWarning)]
     return "\n".join(lines)
 
@@ -78,8 +78,12 @@ def read(text: str) -> dict[str, Any]:
         "answers": [row["answer"].strip() for row in rows],
         "num_choices": _whole_numbers(rows, "num_choices"),
         "groups": [row["group"].strip() for row in rows] if "group" in rows[0] else None,
-        "severities": _whole_numbers(rows, "severity") if "severity" in rows[0] else None,
+        "severities": [_severity(row["severity"].strip()) for row in rows] if "severity" in rows[0] else None,
     }
+
+
+def _severity(text: str) -> int | str:
+    return int(text) if text.isdecimal() else text
 
 
 def _whole_numbers(rows: list[dict[str, str]], column: str) -> list[int]:
@@ -106,7 +110,8 @@ def _dunning_kruger(result: dict[str, Any] | None) -> list[str]:
     lines += ["| measured by | paper's rule | verdict |", "|---|---|---|"]
     for shift in SHIFTS:
         rule = {None: "undefined", True: "yes", False: "no"}[result[shift]["rule"]]
-        lines.append(f"| {FIGURES[shift].title} | {rule} | {result[shift]['verdict'] or 'no pairs'} |")
+        verdict, reason = result[shift]["verdict"] or "not judged", result[shift]["reason"]
+        lines.append(f"| {FIGURES[shift].title} | {rule} | {verdict}{': ' + reason if reason else ''} |")
     return lines
 
 

@@ -9,7 +9,7 @@ from medq_deg.metrics.columns import OPTIONAL, pack, unpack
 
 _DESCRIPTION = """
 Accuracy, confidence and their difference, the Calibration Shift, from several sampled answers to each
-multiple-choice question; with corrections for few samples, pairwise agreement, ECE, Brier score, AUROC, AURC,
+multiple-choice question; with corrections for few samples, pairwise agreement, ECE, Brier score, AUROC, AURC, AUGRC,
 cluster bootstrap intervals, and the Dunning-Kruger rule and verdict when rows have severities.
 """
 
@@ -29,7 +29,7 @@ Args:
     references (list of str): the letter of the right option of each row.
     num_choices (list of int, or int): how many options each row has.
     groups (list of str, optional): the question that each row comes from, the cluster of the bootstrap.
-    severities (list of int, optional): 0, 1 or 2 for each row; adds `by_severity` and `dunning_kruger`.
+    severities (list, optional): 0, 1 or 2, or "L0", "L1", "L2", for each row; adds `by_severity` and `dunning_kruger`.
     invalid (str): "wrong" (default) or "drop": whether answers that could not be parsed count as wrong.
     confidence_level (float, optional): level of the intervals; without it there are none.
     n_resamples (int): resamples of the bootstrap, 1000 by default.

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics import calibration_shift
+from medq_deg.metrics import FIGURES, calibration_shift
 from medq_deg.metrics.columns import pack, unpack
 from tests.conftest import load_module
 from tests.metrics.models import questions_and_votes
@@ -78,6 +78,21 @@ def test_rows_can_be_added_one_by_one_and_in_batches(load, data):
             **{key: data[key][row] for key in ("num_choices", "groups", "severities")},
         )
     assert metric.compute(**SETTINGS) == expected(data, **SETTINGS)
+
+
+def test_severities_may_be_names(load, data):
+    names = [f"L{severity}" for severity in data["severities"]]
+    assert load().compute(**{**data, "severities": names}, **SETTINGS) == expected(data, **SETTINGS)
+    assert expected({**data, "severities": names}) == expected(data)
+    with pytest.raises(MedqDegError, match="the severity of row 1 must be 0, 1 or 2"):
+        load().compute(**{**data, "severities": ["L0", "L4", *names[2:]]})
+
+
+def test_both_treatments_of_missing_answers_pass_through(load, data):
+    for invalid in ("wrong", "drop"):
+        assert load().compute(**data, invalid=invalid) == expected(data, invalid=invalid)
+    with pytest.raises(MedqDegError, match="invalid must be 'wrong' or 'drop', got 'category'"):
+        load().compute(**data, invalid="category")
 
 
 def test_the_metric_can_be_used_again(load, data):
@@ -170,6 +185,26 @@ def test_the_example_of_the_card_gives_what_the_card_says(load, tmp_path, monkey
     monkeypatch.setattr(evaluate.config, "HF_METRICS_CACHE", tmp_path)
     exec(compile(example, "card", "exec"), {})
     assert capsys.readouterr().out.strip() == said
+
+
+def test_card_and_app_take_their_figures_from_the_figure_objects():
+    card = (FOLDER / "README.md").read_text().split("<!-- figures -->")[1].split("<!-- end of figures -->")[0]
+    told = [line.split(" | ") for line in card.strip().splitlines()[2:]]
+    assert [[cell.strip("| `") for cell in line] for line in told] == [
+        [key, figure.title, figure.meaning, f"{figure.low:g} to {figure.high:g}"] for key, figure in FIGURES.items()
+    ]
+    module = app()
+    table = module.report(module.EXAMPLE)
+    places = [table.index(f"| {figure.title} |") for figure in FIGURES.values()]
+    assert places == sorted(places)
+
+
+def test_the_app_takes_names_of_severities_and_says_why_there_is_no_verdict():
+    module = app()
+    named = module.EXAMPLE.replace(",0\n", ",L0\n").replace(",2\n", ",L2\n")
+    assert named != module.EXAMPLE
+    assert module.report(named) == module.report(module.EXAMPLE)
+    assert "not judged: too few questions" in module.report(named)
 
 
 def app():
