@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.cli.console import console
+from medq_deg.cli.console import PlainConsole, console
 from medq_deg.cli.tables import print_answer
 from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
@@ -50,7 +49,7 @@ def print_comparison(result: Mapping[str, Any]) -> None:
             shown_cells = [part for figure in result["figures"] for part in _difference(cell[figure], alpha)]
             mark = "*" if cell["few_clusters"] else ""
             table.add_row(Text(("  " if block else "") + one_line(key) + mark), str(cell["n"]), *shown_cells)
-    Console(width=max(console.width, 140)).print(table)
+    PlainConsole(width=max(console.width, 140)).print(table)
     for side in ("first", "second"):
         print_answer(result[side]["answer"], one_line(result[side]["model"].get("name") or result[side]["run"]))
     for note in result["notes"]:
@@ -70,7 +69,7 @@ def print_leaderboard(entries: Sequence[Entry]) -> None:
     for entry in entries:
         cells = [Text(shown(entry, name).replace(" [", "\n[")) for name in _LEADERBOARD]
         table.add_row(*cells, style="bold" if entry.run else None)
-    Console(width=max(console.width, 180)).print(table)
+    PlainConsole(width=max(console.width, 180)).print(table)
     for entry in entries:
         if entry.run:
             if entry.answer:

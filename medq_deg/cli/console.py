@@ -6,15 +6,35 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 
 from medq_deg.evaluation.missing import REASONS, Missing
 from medq_deg.evaluation.progress import Progress as RunProgress
+from medq_deg.storable import REPLACEMENT, storable
 
-console = Console()
-errors = Console(stderr=True, soft_wrap=True)
+
+class PlainConsole(Console):
+    """A console that shows every text as it is: names of models, files and folders are no markup and no commands.
+
+    What rich or a terminal would take for a style, an emoji or a control sequence stays visible or becomes U+FFFD.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
+        """Yield what is written, without control characters in its text."""
+        for segment in super().render(renderable, options):
+            text = storable(segment.text).replace("\r", REPLACEMENT)
+            yield segment if segment.control or text == segment.text else segment._replace(text=text)
+
+
+console = PlainConsole()
+errors = PlainConsole(stderr=True, soft_wrap=True)
 
 LINE_EVERY = 30.0
 """Seconds between two lines about a run that is not shown on a terminal."""

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.cli.console import console, missing_votes, say
+from medq_deg.cli.console import PlainConsole, console, missing_votes, say
 from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
@@ -34,7 +33,7 @@ def print_degradations() -> None:
         for modality, own in entry.by_modality.items():
             table.add_row("", "", f"{modality} only", describe(own.mild), describe(own.severe), "")
     # A table of six columns needs room: a pipe or a narrow terminal gets long lines instead of broken words.
-    Console(width=max(console.width, 150)).print(table)
+    PlainConsole(width=max(console.width, 150)).print(table)
 
 
 def print_models() -> None:
@@ -48,7 +47,7 @@ def print_models() -> None:
         table.add_column(heading, justify="right" if heading in published.COLUMNS[-4:] else "left", no_wrap=True)
     for row in published.table_rows():
         table.add_row(*map(Text, row))
-    Console(width=max(console.width, 145)).print(table)
+    PlainConsole(width=max(console.width, 145)).print(table)
 
 
 def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
@@ -104,7 +103,7 @@ def print_scores(result: Mapping[str, Any]) -> None:
         table.add_column(FIGURES[key].title, justify="right")
     for name, figures in result["by_severity"].items():
         table.add_row(name, str(figures["n"]), *(_with_interval(figures, key) for key in HEADLINE))
-    Console(width=max(console.width, 110)).print(table)
+    PlainConsole(width=max(console.width, 110)).print(table)
     for sentence in [*missing_sentences(result["missing"]), *result["checks"]]:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
     if (effect := result.get("dunning_kruger")) and effect["rule"] is not None:

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import Any, Final
 
 from medq_deg.data.schema import Question
-from medq_deg.data.sources.storable import storable
+from medq_deg.storable import storable
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
 
 

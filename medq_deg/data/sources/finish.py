@@ -10,7 +10,7 @@ from medq_deg.data.lettered import relabel
 from medq_deg.data.schema import LETTERS
 from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
 from medq_deg.data.sources.fields import content_hash
-from medq_deg.data.sources.storable import REPLACEMENT, storable
+from medq_deg.storable import REPLACEMENT, storable
 
 REPLACED: Final = "characters that cannot be stored were replaced"
 MERGED: Final = "an option given twice was merged"

@@ -16,8 +16,8 @@ from medq_deg.data.sources import Reason, SourceRecord
 from medq_deg.data.sources.base import BadRow
 from medq_deg.data.sources.evidence import contradicts
 from medq_deg.data.sources.finish import MERGED, RELABELLED, REPLACED, finished
-from medq_deg.data.sources.storable import storable
 from medq_deg.demo import FOLDER
+from medq_deg.storable import storable
 from tests.data.sources.samples import PICTURE
 
 RECORD = SourceRecord("folder", "q1", "q.csv, line 2", PICTURE, "Which?", ("left", "right"), "B", "CT", ("Counting",))
