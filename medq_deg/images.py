@@ -105,6 +105,13 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
     return image
 
 
+def without_metadata(image: Image.Image) -> Image.Image:
+    """Return a copy that an encoder of Pillow's writes without comment, profile or text."""
+    copy = image.copy()
+    copy.info = {key: value for key, value in image.info.items() if key == "transparency"}
+    return copy
+
+
 def check_shape(array: NDArray[Any]) -> None:
     """Raise `ImageError` unless an array has the shape and the size of a picture."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import io
 import os
@@ -23,6 +24,8 @@ from medq_deg.data.sources import LoadReport, read_folder
 from medq_deg.degradations.folder import degrade_folder
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import LARGEST_FILE, check_picture, open_image, pixels
+from medq_deg.models.chat import Picture
+from medq_deg.report.pictures import Pictures
 from tests.conftest import picture
 from tests.odd_files import encoded, odd_files, patient_files
 
@@ -158,6 +161,16 @@ def test_nothing_of_a_person_in_a_header_gets_into_what_is_written(tmp_path: Pat
     assert len(written) >= 2 * len(clean) + 1
     for path in written:
         assert b"Erika" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize("kind", ["png", "jpeg"])
+def test_nothing_of_a_header_is_sent_to_an_endpoint_or_put_on_a_page(kind: str) -> None:
+    for name, data in patient_files():
+        image = Image.open(io.BytesIO(data))
+        image.load()
+        sent = Picture(format=kind).part(image)["image_url"]["url"]
+        for url in (sent, Pictures([{"id": "row", "image": image}]).uri("row")):
+            assert b"Erika" not in base64.b64decode(url.partition(",")[2]), name
 
 
 def test_postscript_named_like_a_picture_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

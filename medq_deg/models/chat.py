@@ -11,6 +11,7 @@ from typing import Any, Final, TypeGuard
 from PIL import Image
 
 from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.images import without_metadata
 from medq_deg.models.base import Finish
 from medq_deg.models.pixels import limit_pixels
 
@@ -64,7 +65,7 @@ class Picture:
             image = limit_pixels(image, self.max_pixels)
         buffer = io.BytesIO()
         options = {"quality": JPEG_QUALITY, "subsampling": 0} if self.format == "jpeg" else {}
-        image.save(buffer, format=self.format.upper(), **options)
+        without_metadata(image).save(buffer, format=self.format.upper(), **options)
         url = f"data:image/{self.format};base64,{base64.b64encode(buffer.getvalue()).decode()}"
         return {"type": "image_url", "image_url": {"url": url, **({"detail": self.detail} if self.detail else {})}}
 

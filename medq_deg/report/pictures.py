@@ -12,6 +12,7 @@ from PIL import Image
 from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import columns_of
 from medq_deg.errors import MedqDegError
+from medq_deg.images import without_metadata
 
 SIDE: Final = 208
 """Longest side of a picture among the rows, px."""
@@ -72,5 +73,5 @@ def _jpeg(image: Image.Image, side: int) -> str:
     size = (max(round(image.width * scale), 1), max(round(image.height * scale), 1))
     small = image.convert("L" if image.mode in ("1", "L") else "RGB").resize(size, Image.Resampling.LANCZOS)
     buffer = io.BytesIO()
-    small.save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
+    without_metadata(small).save(buffer, format="JPEG", quality=_QUALITY, optimize=True)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()
