@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics.bootstrap import check_settings, partition, ratio_intervals
+from medq_deg.metrics.bootstrap import check_settings, draws, interval, partition, ratio_intervals
 from medq_deg.metrics.cells import check_severities
 from medq_deg.metrics.distributions import binomial_at_most, clopper_pearson_upper
 from medq_deg.metrics.rows import RunRows, Source
@@ -84,7 +84,8 @@ def deferral(
         Each ``by_severity`` maps L0, L1, L2 to ``rows``, ``rows_answered``, ``questions_answered``, ``rows_wrong``,
         ``answered`` (share of the rows) and ``right`` (share of the answered rows that are right; None where none is
         answered), each with ``<name>_ci``. At L0 there is one row to a question, and ``right_at_least``, the exact
-        lower bound at level 1 - delta.
+        lower bound at level 1 - delta. With a threshold, L1 and L2 have ``right_change``, the share right among the
+        answered minus that at L0, with an interval that draws questions once for both.
 
     Raises
     ------
@@ -135,6 +136,8 @@ def deferral(
         for threshold in thresholds
     ]
     chosen, reason = _fixed_sequence(lines, target, delta)
+    if chosen is not None:
+        _add_changes(chosen, data, confidence_level, n_resamples, seed)
     return {
         "target": float(target),
         "delta": float(delta),
@@ -203,6 +206,29 @@ def _no_threshold(line: Mapping[str, Any], target: float) -> str:
         f"no threshold reaches {_percent(target)}: even of {clean['rows_answered']} rows with {alike} alike"
         f" {100 * wrong:.1f} % are wrong."
     )
+
+
+def _add_changes(chosen: dict[str, Any], data: _Rows, confidence_level: float, n_resamples: int, seed: int) -> None:
+    """Add how the share right among the answered rows changes from L0 to L1 and L2, in place; the threshold is held."""
+    clusters = int(data.cluster.max()) + 1
+    answered = data.share >= chosen["threshold"] - _CLOSE
+    columns = []
+    for severity in SEVERITIES:
+        mine = answered & (data.severity == severity)
+        for counted in (mine & ~data.wrong, mine):
+            columns.append(np.bincount(data.cluster, counted.astype(np.float64), clusters))
+    joined = np.stack(columns, axis=1)
+    totals = np.concatenate([weights @ joined for weights in draws(clusters, n_resamples, seed, joined.shape[1])])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        right = totals[:, 0::2] / totals[:, 1::2]
+    clean = chosen["by_severity"]["L0"]
+    for severity in SEVERITIES[1:]:
+        level = chosen["by_severity"].get(SEVERITY_NAMES[severity])
+        if level is not None:
+            known = level["right"] is not None and clean["right"] is not None
+            level["right_change"] = level["right"] - clean["right"] if known else None
+            changes = right[:, severity] - right[:, 0]
+            level["right_change_ci"] = interval(changes, confidence_level) if known else None
 
 
 def _percent(share: float) -> str:

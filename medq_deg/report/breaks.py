@@ -96,7 +96,7 @@ def cells_of(breakdown: Mapping[str, Mapping[str, Any]], severity: str = "L2") -
                 change["accuracy"],
                 (interval[0], interval[1]) if interval else None,
                 change.get("agreement_shift"),
-                effect.get("verdict_holm") == "supported",
+                effect.get("verdict_page") == "supported",
             )
         )
     return sorted(found, key=lambda cell: (cell.tier, cell.change if cell.tier < NOT_RANKED else 0, cell.label))

@@ -15,7 +15,7 @@ from typing import Any
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
 from medq_deg.evaluation.store import RunFolder
-from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
+from medq_deg.metrics import MetricWarning, add_page, deferral, inter_model, reliability, risk_coverage, summarize
 from medq_deg.report.text import shorten, visible
 from medq_deg.results.answer import Answer, answer
 from medq_deg.taxonomy import SEVERITY_NAMES
@@ -45,6 +45,8 @@ class Run:
         What the metrics warn of.
     answer : Answer
         The answer in words, see `medq_deg.results.answer`.
+    deferral : dict, optional
+        From `medq_deg.metrics.deferral`; None for a run without clean rows.
     """
 
     label: str
@@ -56,6 +58,7 @@ class Run:
     risk_coverage: dict[str, dict[str, list[float]]]
     caveats: list[str]
     answer: Answer
+    deferral: dict[str, Any] | None
 
     @property
     def missing(self) -> int:
@@ -127,6 +130,9 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
                 answered.rows, by=BREAKDOWNS, source=answered.source, n_resamples=n_resamples, seed=seed
             )
             reliabilities, risks = _curves(answered)
+            safe = None
+            if any(row["severity"] == 0 for row in answered.rows):
+                safe = deferral(answered.rows, source=answered.source, n_resamples=n_resamples, seed=seed)
         except MedqDegError as error:
             raise MedqDegError(f"{path}: {error}") from None
     failures = Counter(RunFolder(path).read_failures().values())
@@ -139,6 +145,7 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
         reliability=reliabilities,
         risk_coverage=risks,
         answer=answer({**answered.facts, **summary}),
+        deferral=safe,
         caveats=list(dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, MetricWarning))),
     )
 

@@ -97,7 +97,9 @@ def render(
 
 def _sections(parts: Sequence[Part]) -> list[tuple[str, str]]:
     """Name the sections that the page has."""
-    found = [("where", "Where it breaks")] if any(part.breakdowns for part in parts) else []
+    found = [("defer", "Sure answers")] if any(part.deferral for part in parts) else []
+    if any(part.breakdowns for part in parts):
+        found.append(("where", "Where it breaks"))
     lost = parts[0].share.count if len(parts) == 1 else 0
     rows = f"The {lost} images" if lost > 1 else "Single images"
     return [*found, ("rows", rows), ("how", "How tested"), ("all", "All numbers")]

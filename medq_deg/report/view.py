@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from medq_deg.report import breaks, hero
 from medq_deg.report.collect import Run
+from medq_deg.report.deferral import Deferral, deferral_of
 from medq_deg.report.examples import Example, example_of
 from medq_deg.report.figures import NOUNS, ORDER
 from medq_deg.report.pairs import Pair, Share, clearest, pairs_of, sure_and_wrong
@@ -71,6 +72,7 @@ class Part:
     kinds: Counter[str]
     breakdowns: tuple[Breakdown, ...]
     cells: tuple[breaks.Cell, ...]
+    deferral: Deferral | None
     numbers: tuple[Number, ...]
     flow: tuple[tuple[str, str], ...]
 
@@ -114,6 +116,7 @@ def _part(
         kinds=Counter(pair.outcome for pair in pairs),
         breakdowns=tuple(breakdowns),
         cells=tuple(cell for each in breakdowns for cell in each.cells),
+        deferral=deferral_of(run.deferral, (WIDE, SLIM)) if run.deferral else None,
         numbers=tuple(numbers_of(run.summary)),
         flow=tuple(_flow(run, len(pairs))),
     )

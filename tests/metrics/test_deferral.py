@@ -168,3 +168,26 @@ def test_target_and_delta_are_shares(what, value):
 def test_clean_rows_are_needed():
     with pytest.raises(MedqDegError, match="needs clean rows"):
         deferral(rows_of(np.full(5, 10), np.zeros(5, bool), severity=2))
+
+
+def test_the_change_among_the_answered_draws_each_question_once_for_both_severities():
+    rng = np.random.default_rng(3)
+    top, wrong = drawn(rng, 300, [0.7, 0.1, 0.1, 0.05, 0.05], [0.01, 0.05, 0.2, 0.3, 0.4])
+    same = deferral([*rows_of(top, wrong), *rows_of(top, wrong, severity=2)])["by_severity"]["L2"]
+    assert same["right_change"] == 0
+    assert same["right_change_ci"] == [0, 0]
+
+    worse = wrong | (rng.random(300) < 0.1)
+    result = deferral([*rows_of(top, wrong), *rows_of(top, worse, severity=2)], n_resamples=2000)
+    severe, clean = result["by_severity"]["L2"], result["by_severity"]["L0"]
+    assert severe["right_change"] == pytest.approx(severe["right"] - clean["right"])
+    answered = top >= result["votes_needed"]
+
+    def change(drawn: np.ndarray) -> float:
+        kept = drawn[answered[drawn]]
+        return wrong[kept].mean() - worse[kept].mean()
+
+    reference = stats.bootstrap(
+        (np.arange(300),), change, n_resamples=2000, vectorized=False, method="percentile", rng=4
+    )
+    assert severe["right_change_ci"] == pytest.approx(list(reference.confidence_interval), abs=0.012)
