@@ -89,11 +89,12 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
     Raises
     ------
     ImageError
-        If it is no picture as `medq_deg.images` says.
+        If it is no picture as `medq_deg.images` says; the message names the file that Pillow opened.
     """
     if isinstance(image, Image.Image):
-        _check_header(image)
-        with _told():
+        name = getattr(image, "filename", "")
+        with _told(Path(os.fsdecode(name)) if name else b""):
+            _check_header(image)
             return np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
     if not isinstance(image, np.ndarray):
         raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")

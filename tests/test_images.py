@@ -7,6 +7,7 @@ import contextlib
 import io
 import os
 import random
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -130,6 +131,10 @@ def test_a_refusal_is_one_sentence_that_names_the_file(name: str, tmp_path: Path
         open_image(path)
     message = str(refusal.value)
     assert message.startswith(f"{path}: ")
+    with contextlib.suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        image = Image.open(path)
+        with pytest.raises(ImageError, match=re.escape(f"{path}: ")):
+            degrade(image, "bubble", 1)
     assert "\n" not in message
     assert len(message) < len(str(path)) + 250
     assert "Error" not in message

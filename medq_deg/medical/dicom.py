@@ -68,7 +68,7 @@ def _read(path: Path, window: Window, frame: int | None) -> MedicalImage:
         "burned_in": is_yes(data.get("BurnedInAnnotation")),
     }
     if frames > 1:
-        notes.append(f"frame {index} of {frames}")
+        notes.append("one frame of several")
     if known["modality"] is None:
         notes.append(f"modality {_kind(code)}: outside the seven")
     if known["burned_in"]:
@@ -79,14 +79,15 @@ def _read(path: Path, window: Window, frame: int | None) -> MedicalImage:
         check_preset(window, "")
         return MedicalImage(Image.fromarray(_colour(data, stored)), notes=tuple(notes), **known)
     grey = dicom_grey.show_grey(data, item, stored, code, window)
+    values = grey.values.astype(np.float32)
     return MedicalImage(
-        Image.fromarray(grey.display.show(grey.values)),
+        Image.fromarray(grey.display.show(values)),
         window=grey.window,
         shown_by=grey.shown_by,
         unit=grey.unit,
         slope=grey.slope,
         intercept=grey.intercept,
-        values=grey.values.astype(np.float32),
+        values=values,
         display=grey.display,
         notes=(*notes, *grey.notes),
         **known,

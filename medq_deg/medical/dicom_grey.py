@@ -159,7 +159,7 @@ def _window_of_file(item: Any, shown: NDArray[np.bool_], grey: Grey) -> bool:
     values = grey.values[shown]
     share = float(np.mean((values > low) & (values < high)))
     if share < _LEAST_SHOWN and function != "SIGMOID":
-        grey.notes.append(f"the file's window shows {100 * share:.1f} % of the pixels as grey and is not used")
+        grey.notes.append("the file's window shows less than 1 % of the pixels as grey and is not used")
         return False
     grey.window, grey.shown_by = (level, width), "window of the file"
     grey.display = Display(low, high, sigmoid=function == "SIGMOID")

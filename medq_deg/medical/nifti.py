@@ -14,7 +14,7 @@ from PIL import Image
 from medq_deg.errors import ImageError
 from medq_deg.images import LARGEST_SIDE
 from medq_deg.medical.picture import MedicalImage, plausible_spacing
-from medq_deg.medical.scalars import show_scalars
+from medq_deg.medical.scalars import check_preset, show_scalars
 from medq_deg.medical.windows import Window
 
 _ISOTROPIC: Final = 0.8
@@ -69,9 +69,9 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
         plane = plane.swapaxes(0, 1)
     # Rows run from feet or back and columns from left or back, unless flipped: a screen shows the reverse.
     plane = np.ascontiguousarray(plane[:: 1 if flips[up] else -1, :: 1 if flips[across] else -1])
-    notes = [f"slice {index} of {slices}, across {('right-left', 'back-front', 'feet-head')[through]}"]
+    notes = [f"one slice of a volume, across {('right-left', 'back-front', 'feet-head')[through]}"]
     if volumes > 1:
-        notes.append(f"the middle one of {volumes} volumes")
+        notes.append("the middle one of several volumes")
     known: dict[str, Any] = {
         "format": "NIfTI",
         "spacing_mm": plausible_spacing(spacings[up], spacings[across]),
@@ -84,6 +84,7 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
 
 def _picture(plane: NDArray[Any], window: Window, known: dict[str, Any], notes: list[str]) -> MedicalImage:
     if plane.ndim == 3:
+        check_preset(window, "")
         return MedicalImage(Image.fromarray(plane.astype(np.uint8)), notes=tuple(notes), **known)
     shown = show_scalars(plane, window)
     return MedicalImage(

@@ -100,6 +100,7 @@ def test_physics_on_hounsfield_units_runs_before_the_window(hu: NDArray[np.float
         expected = np.clip((before.astype(np.float64)) * 255 / 80, 0, 255)
         result = np.asarray(degrade_scan(scan, name, 2, 3))
         assert np.abs(result - expected).max() <= 0.51
+        assert np.array_equal(np.asarray(degrade_scan(scan, name, 0, 3)), np.asarray(scan.image))
     blurred = degrade_scan(scan, "gaussian_blur", 2, 3)
     assert np.array_equal(np.asarray(blurred), degrade(np.asarray(scan.image), "gaussian_blur", 2, 3, modality="CT"))
 
