@@ -3,13 +3,13 @@
 For every pair of degradation and modality and both levels: PSNR, SSIM and ratio of means between the clean and the
 degraded picture, in luminance, averaged over seeds. First on the clean pictures of the authors' montages, degraded by
 us, beside the authors' own L1 and L2 of the same picture: there nothing but the degradation differs. Then on real
-pictures of each modality, beside the published figures. A figure is outside when it is more than 3 dB or 0.10 away (from
-the range of the two, where there are two).
+pictures of each modality, beside the published figures. A figure is outside when it is more than 3 dB or 0.10 away
+(from the range of the two, where there are two).
 
     python benchmarks/severity.py --reference PAPER --pictures FOLDER [FOLDER ...] --out severity.md
 
-PAPER holds `severity_reference.csv`, `severity_by_modality.csv` and `published_examples_1..3.jpg`; pictures are named `<modality>_....png`. Both
-default to the folder that MEDQ_SHARED names (default ../shared).
+PAPER holds `severity_reference.csv`, `severity_by_modality.csv` and `published_examples_1..3.jpg`; pictures are named
+`<modality>_....png`. Both default to the folder that MEDQ_SHARED names (default ../shared).
 """
 
 from __future__ import annotations
@@ -228,8 +228,8 @@ def write_tables(own: Sequence[Row], rows: Sequence[Row], pictures: dict[str, li
     lines = [
         "# Severities beside the published ones",
         "",
-        "Written by `benchmarks/severity.py`. PSNR (dB) and SSIM in luminance; ratio: mean of the degraded over mean of",
-        f"the clean picture. Outside: more than {PSNR_TOLERANCE:g} dB or {SSIM_TOLERANCE:.2f} from the range of the",
+        "Written by `benchmarks/severity.py`. PSNR (dB) and SSIM in luminance; ratio: mean of the degraded over mean",
+        f"of the clean picture. Outside: more than {PSNR_TOLERANCE:g} dB or {SSIM_TOLERANCE:.2f} from the range of the",
         "published values.",
         "",
         *REMARKS.splitlines(),
@@ -241,8 +241,8 @@ def write_tables(own: Sequence[Row], rows: Sequence[Row], pictures: dict[str, li
         "",
         "## Other pictures of the same modality",
         "",
-        f"Pictures: {counts}; {len(SEEDS)} seeds each. Published: figures measured on pictures that the authors released,",
-        "one picture a cell, and two values where two were measured.",
+        f"Pictures: {counts}; {len(SEEDS)} seeds each. Published: figures measured on pictures that the authors",
+        "released, one picture a cell, and two values where two were measured.",
         *write_rows(rows),
     ]
     return "\n".join(lines) + "\n"

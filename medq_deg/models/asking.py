@@ -389,7 +389,7 @@ class Asker:
         return answers
 
     def _recognised(self, reply: Mapping[str, Any], received: Received) -> bool:
-        """Look at a reply for what the server is, and what is behind it; return whether that changes what it is sent."""
+        """Look at a reply for what the server is and what is behind it; return whether that changes what it is sent."""
         memory = self.memory
         before = memory.neutral
         if not memory.known_by and (found := kind_of_headers(received.headers)):
