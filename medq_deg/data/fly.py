@@ -78,6 +78,7 @@ def apply_plan(
     if lacking:
         raise MedqDegError(f"the clean rows lack the columns {', '.join(lacking)}; theirs are {_listed(clean)}")
     _check_pictures(clean, "image")
+    _check_types(clean, wanted)
     plain = clean.with_format(None)
     place = {question: index for index, question in enumerate(plain["question_id"])}
     missing = next((row.question_id for row in plan if row.question_id not in place), None)
@@ -133,6 +134,17 @@ def apply_plan(
         desc="Degrading pictures",
     )
     return stored.with_format(None)
+
+
+def _check_types(clean: datasets.Dataset, wanted: datasets.Features) -> None:
+    """Raise `MedqDegError` unless the columns that are taken over hold what the rows of a plan hold."""
+    for name in _kept(wanted):
+        found, needed = clean.features.arrow_schema.field(name).type, wanted.arrow_schema.field(name).type
+        if found != needed or getattr(clean.features[name], "names", None) != getattr(wanted[name], "names", None):
+            raise MedqDegError(
+                f"column {name!r} of the clean rows must be {wanted[name]}, it is {clean.features[name]}: cast it with "
+                f"cast_column({name!r}, medq_deg.data.features.features()[{name!r}])"
+            )
 
 
 def _kept(wanted: datasets.Features) -> list[str]:

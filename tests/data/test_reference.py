@@ -256,6 +256,11 @@ def test_clean_pictures_that_are_gone_or_changed_are_an_error_and_not_another_pi
         rows[0]
 
 
+def test_clean_rows_with_other_labels_are_refused_by_column(clean: Dataset, plan: Any) -> None:
+    with pytest.raises(MedqDegError, match="column 'modality' of the clean rows must be ClassLabel"):
+        medq_deg.apply_plan(clean.cast_column("modality", datasets.Value("string")), plan)
+
+
 def test_cached_rows_need_nothing_else(clean: Dataset, plan: Any, wanted: Any, tmp_path: Path) -> None:
     rows = medq_deg.apply_plan(clean, plan, cached=True)
     assert all(each["image"]["bytes"] for each in rows.cast_column("image", Image(decode=False)))
