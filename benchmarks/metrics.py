@@ -32,11 +32,6 @@ def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[di
     two hundred is unparsable.
     """
     rng = np.random.default_rng(seed)
-    # Rotations of the options: as many orders as votes allow pairs in, five at most.
-    options_in_order = {
-        count: [LETTERS[turn:count] + LETTERS[:turn] for turn in range(max(2, min(5, count, votes // 2)))]
-        for count in range(2, 6)
-    }
     modality = rng.choice(taxonomy.MODALITIES, size=questions)
     amount = np.ones(questions, int)
     while amount.sum() < pairs:
@@ -64,12 +59,9 @@ def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[di
             shares = np.exp(logits - logits.max())
             drawn = rng.choice(choices, size=votes, p=shares / shares.sum())
             letters = [None if rng.random() < 0.005 else LETTERS[choice] for choice in drawn]
-            orders = options_in_order[choices]
             rows.append(
                 fixed
                 | {
-                    "order": [number * len(orders) // votes for number in range(votes)],
-                    "orders": orders,
                     "id": f"{fixed['question_id']}/{degradation}/L{severity}",
                     "votes": letters,
                     "degradation": degradation,
@@ -78,6 +70,16 @@ def simulated_rows(questions: int, pairs: int, votes: int, seed: int) -> list[di
                 }
             )
     return rows
+
+
+def in_orders(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows as if they had been asked in up to five orders of their options, rotations of the first."""
+    told = []
+    for row in rows:
+        letters, votes = LETTERS[: row["num_choices"]], len(row["votes"])
+        orders = [letters[turn:] + letters[:turn] for turn in range(max(2, min(5, len(letters), votes // 2)))]
+        told.append(row | {"orders": orders, "order": [number * len(orders) // votes for number in range(votes)]})
+    return told
 
 
 def main() -> int:
@@ -91,7 +93,7 @@ def main() -> int:
     arguments = parser.parse_args()
 
     size = arguments.questions * arguments.scale, arguments.pairs * arguments.scale
-    rows = simulated_rows(*size, arguments.votes, seed=0)
+    rows = in_orders(simulated_rows(*size, arguments.votes, seed=0))
     blind = [row | {"votes": row["votes"][::-1]} for row in rows if row["severity"] == 0]
     before = _peak_mib()
     times = {}

@@ -230,7 +230,7 @@ def _read(run: RunRows, source: Source, invalid: Invalid) -> _Asked:
         for number, order in enumerate(asked):
             places[position, number, [LETTERS.index(letter) for letter in order]] = range(len(order))
         if source == "votes":
-            for vote, number in _numbered(run, position, len(asked)):
+            for vote, number in _numbered(run, position):
                 trials[position, number] += 1
                 if vote:
                     counts[position, number, LETTERS.index(vote)] += 1
@@ -243,16 +243,10 @@ def _read(run: RunRows, source: Source, invalid: Invalid) -> _Asked:
     return _Asked(counts, trials, places, np.array([len(asked) for asked in orders], np.int64), table)
 
 
-def _numbered(run: RunRows, position: int, orders: int) -> Iterable[tuple[str | None, int]]:
+def _numbered(run: RunRows, position: int) -> Iterable[tuple[str | None, int]]:
     """Return each vote of a row with the number of its order."""
     row = run[position]
-    votes, order = row["votes"], row.get("order")
-    if not isinstance(order, (list, tuple)) or len(order) != len(votes) or not set(order) <= set(range(orders)):
-        raise MedqDegError(
-            f"the order of {run.name(position)} must hold a number from 0 to {orders - 1} for each of its"
-            f" {len(votes)} votes, got {order!r}."
-        )
-    return zip(votes, order, strict=True)
+    return zip(row["votes"], row["order"], strict=True)
 
 
 def _shares(run: RunRows, position: int, orders: int, options: int) -> FloatArray:

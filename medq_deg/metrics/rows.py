@@ -73,13 +73,39 @@ class RunRows:
         for position, value in enumerate(values):
             if value is None:
                 raise MedqDegError(f"the {source} of {self.name(position)} are missing.")
+        several = [self._several(position) for position in range(len(self._rows))]
+        by_order: list[Any] | None = None
+        if any(several):
+            key = "order" if source == "votes" else "probabilities_by_order"
+            by_order = [row.get(key) if more else None for row, more in zip(self._rows, several, strict=True)]
         return {
+            "by_order": by_order,
             "votes": values if source == "votes" else None,
             "probabilities": values if source == "probabilities" else None,
             "answers": self.column("answer"),
             "num_choices": choices,
             "name": self.name,
         }
+
+    def orders(self) -> int:
+        """Return the largest number of orders of the options that a row was asked in, at least 1."""
+        return max((len(row.get("orders") or ()) for row in self._rows), default=1) or 1
+
+    def _several(self, position: int) -> bool:
+        """Say whether a row was asked in several orders of its options, after checking the order of each vote."""
+        row = self._rows[position]
+        orders, order = row.get("orders"), row.get("order")
+        if not isinstance(orders, (list, tuple)) or len(orders) < 2:
+            return False
+        votes = row.get("votes")
+        if isinstance(votes, (list, tuple)) and row.get("probabilities_by_order") is None:
+            numbers = order if isinstance(order, (list, tuple)) else ()
+            if len(numbers) != len(votes) or not set(numbers) <= set(range(len(orders))):
+                raise MedqDegError(
+                    f"the order of {self.name(position)} must hold a number from 0 to {len(orders) - 1} for each of"
+                    f" its {len(votes)} votes, got {order!r}."
+                )
+        return True
 
     def breakdowns(self, by: Sequence[str | Sequence[str]]) -> dict[str, dict[str, IntArray]]:
         """Return, for each breakdown, the positions of the rows of each cell, cells in the order of their names."""

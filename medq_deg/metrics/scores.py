@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from medq_deg.metrics.votes import INTERPRETABLE_TRIALS, FloatArray, IntArray, VoteTable
+from medq_deg.metrics.votes import INTERPRETABLE_TRIALS, FloatArray, IntArray, VoteTable, plain_agreement
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class RowScores:
     confidence_corrected : (N,) float
         The jackknife of it over the T votes; not a number where fewer than `INTERPRETABLE_TRIALS` votes were asked for.
     agreement : (N,) float
-        Share of the pairs of votes that name the same option.
+        Share of the pairs of votes that name the same option; of votes on one order where a row was asked in several.
     brier : (N,) float
         Sum over options of (share - truth) squared, in [0, 2]; 1 where no vote names an option.
     """
@@ -73,9 +73,7 @@ def score_rows(table: VoteTable) -> RowScores:
         top_share=options[:, 0],
         confidence=confidence,
         confidence_corrected=_jackknife(options, table),
-        # sum n (n - 1) / (T (T - 1)) over options, written so that an infinite T gives its limit, the sum of squared
-        # shares.
-        agreement=np.clip(repeat_rate - (named - repeat_rate) / (table.trials - 1), 0.0, 1.0),
+        agreement=plain_agreement(table) if table.agreement is None else table.agreement,
         brier=1 - 2 * accuracy + repeat_rate,
     )
 

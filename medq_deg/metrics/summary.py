@@ -42,14 +42,15 @@ def summarize(
     Returns
     -------
     dict
-        The report of `calibration_shift` on all rows, and ``by``: for each breakdown a dict from the value
-        (as text; severities as L0, L1, L2; crossed values joined by " x ") to the report of that cell. Rows
-        without a value are in the cell "(missing)". A degraded row is paired with its clean row even where
-        that row lies in another cell, as it does in a breakdown by degradation. Within one breakdown the
-        p-values of ``dunning_kruger`` are also adjusted by Holm's method: ``p_supported_holm``,
-        ``p_refuted_holm`` and ``verdict_holm`` for each of the three shifts. Holm's method covers one
-        breakdown, not the page: what survives over all cells of all breakdowns is in ``p_supported_page``,
-        ``p_refuted_page`` and ``verdict_page``.
+        The report of `calibration_shift` on all rows; ``orders``, the largest number of orders of the options that a
+        row was asked in (agreement is then counted within orders; see `medq_deg.metrics.order_figures`); and ``by``:
+        for each breakdown a dict from the value (as text; severities as L0, L1, L2; crossed values joined by " x ") to
+        the report of that cell. Rows without a value are in the cell "(missing)". A degraded row is paired with its
+        clean row even where that row lies in another cell, as it does in a breakdown by degradation. Within one
+        breakdown the p-values of ``dunning_kruger`` are also adjusted by Holm's method: ``p_supported_holm``,
+        ``p_refuted_holm`` and ``verdict_holm`` for each of the three shifts. Holm's method covers one breakdown, not
+        the page: what survives over all cells of all breakdowns is in ``p_supported_page``, ``p_refuted_page`` and
+        ``verdict_page``.
 
     Raises
     ------
@@ -77,6 +78,6 @@ def summarize(
         for shift in SHIFTS:
             add_holm([each[shift] for each in verdicts], level)
         reports[columns] = cells
-    result = {**describe(study), **settings(study, invalid), "by": reports}
+    result = {**describe(study), **settings(study, invalid), "orders": run.orders(), "by": reports}
     add_page([result], level)
     return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -70,6 +71,9 @@ class VoteTable:
         rate alone; their shares are 0.
     exact : bool
         Whether the shares are exact probabilities.
+    agreement : (N,) float, or None
+        Share of the pairs of votes on one order of the options that name the same option; None where all rows were
+        asked in one order, and it follows from the shares.
     other : VoteTable, or None
         The same rows with unparsable votes treated the other way; None where every vote names an option.
     """
@@ -83,6 +87,7 @@ class VoteTable:
     asked: FloatArray
     counted: npt.NDArray[np.bool_]
     exact: bool
+    agreement: FloatArray | None = None
     other: VoteTable | None = None
 
 
@@ -92,6 +97,7 @@ def encode(
     answers: Sequence[str],
     num_choices: int | Sequence[int],
     *,
+    by_order: Sequence[Any] | None = None,
     invalid: Invalid = "wrong",
     name: Name = "row {}".format,
 ) -> VoteTable:
@@ -107,6 +113,10 @@ def encode(
         The right options.
     num_choices : int or N ints
         Options per row, 2 to 26.
+    by_order : N entries, optional
+        For rows that were asked in several orders of their options: with votes the number of the order of each, with
+        probabilities those of each order; None for a row that was asked in one order. Agreement is then counted within
+        orders.
     invalid : {"wrong", "drop"}
         Whether an unparsable vote stays among the T votes, as one that names no option and is never right, or is left
         out.
@@ -140,9 +150,51 @@ def encode(
         if given is not None and (isinstance(given, Mapping) or not hasattr(given, "__len__")):
             raise MedqDegError(f"{what} must hold one list for each row, got {given!r}.")
     if votes is not None:
-        return _settle(*_from_votes(votes, answers, num_choices, name), invalid=invalid, exact=False)
-    assert probabilities is not None
-    return _settle(*_from_probabilities(probabilities, answers, num_choices, name), invalid=invalid, exact=True)
+        table = _settle(*_from_votes(votes, answers, num_choices, name), invalid=invalid, exact=False)
+    else:
+        assert probabilities is not None
+        table = _settle(*_from_probabilities(probabilities, answers, num_choices, name), invalid=invalid, exact=True)
+    if by_order is None:
+        return table
+    other: Invalid = "drop" if invalid == "wrong" else "wrong"
+    within = _within_orders(table, votes, by_order, invalid, name)
+    if table.other is not None:
+        against = _within_orders(table.other, votes, by_order, other, name)
+        table = replace(table, other=replace(table.other, agreement=against))
+    return replace(table, agreement=within)
+
+
+def plain_agreement(table: VoteTable) -> FloatArray:
+    """Return the share of the pairs of votes that name the same option, whatever their order, (N,).
+
+    ``sum n (n - 1) / (T (T - 1))`` over options, written so that an infinite T gives its limit, the sum of squared
+    shares.
+    """
+    repeat_rate = (np.sort(table.shares[:, :-1], axis=1)[:, ::-1] ** 2).sum(axis=1)
+    agreement: FloatArray = np.clip(repeat_rate - (table.named - repeat_rate) / (table.trials - 1), 0.0, 1.0)
+    return agreement
+
+
+def _within_orders(
+    table: VoteTable, votes: Votes | None, by_order: Sequence[Any], invalid: Invalid, name: Name
+) -> FloatArray:
+    """Return the share of the pairs of votes on one order that name the same option, of all pairs in other rows."""
+    agreement = plain_agreement(table)
+    for position, told in enumerate(by_order):
+        if told is None:
+            continue
+        if votes is None:
+            options = int(table.choices[position])
+            each = encode(None, told, ["A"] * len(told), options, name=f"order {{}} of {name(position)}".format)
+            orders = each if invalid == "wrong" or each.other is None else each.other
+            agreement[position] = plain_agreement(orders)[orders.counted].mean() if orders.counted.any() else 0.0
+            continue
+        pairs = Counter(zip(told, votes[position], strict=True))
+        same = sum(count * (count - 1) for (_, vote), count in pairs.items() if vote)
+        kept = Counter(order for order, vote in zip(told, votes[position], strict=True) if vote or invalid == "wrong")
+        every = sum(count * (count - 1) for count in kept.values())
+        agreement[position] = same / every if every else 0.0
+    return agreement
 
 
 def _from_votes(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics import calibration_shift, has_orders, order_figures
+from medq_deg.metrics import calibration_shift, has_orders, order_figures, summarize
 from medq_deg.metrics.orders import order_scores
 from tests.metrics.models import LETTERS, outcomes, spelled
 
@@ -75,6 +75,7 @@ def test_without_a_pull_of_positions_the_gap_is_0_at_any_noise():
         assert low <= 0 <= high, figure
 
 
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
 @pytest.mark.parametrize(("options", "number", "each"), [(2, 2, 3), (3, 2, 2), (3, 3, 2), (4, 2, 2)])
 def test_the_agreement_over_orders_is_unbiased_when_orders_are_drawn_at_random(options, number, each):
     """Exact: the expectation over all draws of orders and all votes is the squared length of the mean distribution."""
@@ -162,6 +163,7 @@ def test_exact_probabilities_by_order_are_the_limit_of_many_votes():
     assert exact.between[0] == pytest.approx(0.5 * 0.2 + 0.3 * 0.7 + 0.2 * 0.1)
 
 
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
 def test_severities_are_reported_by_themselves_and_positions_need_30_questions():
     rng = np.random.default_rng(3)
     rows = rows_of([0.4, 0.3, 0.3], 29, 3, rng) + rows_of([0.4, 0.6], 30, 2, rng)
@@ -204,3 +206,28 @@ def test_accuracy_is_that_of_the_metric():
     rows = rows_of([0.5, 0.3, 0.2], 60, 3, np.random.default_rng(5))
     plain = calibration_shift([row["votes"] for row in rows], [row["answer"] for row in rows], 3)
     assert order_figures(rows, n_resamples=20)["accuracy"] == pytest.approx(plain["accuracy"])
+
+
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
+@pytest.mark.parametrize("invalid", ["wrong", "drop"])
+@pytest.mark.parametrize("source", ["votes", "probabilities"])
+def test_the_agreement_of_a_run_is_counted_within_orders(source, invalid):
+    rng = np.random.default_rng(6)
+    rows = rows_of([0.7, 0.2, 0.1], 80, 2, rng, each=5)
+    for row in rows:
+        row["votes"] = [None if rng.random() < 0.2 else vote for vote in row["votes"]]
+        shares = [dict(zip("ABC", 0.9 * rng.dirichlet([1, 1, 1]), strict=True)) for _ in row["orders"]]
+        row["probabilities_by_order"] = shares if source == "probabilities" else None
+        row["probabilities"] = {letter: (shares[0][letter] + shares[1][letter]) / 2 for letter in "ABC"}
+        row["order"] = row["order"] if source == "votes" else None
+    whole = summarize(rows, by=[], source=source, invalid=invalid, n_resamples=10)
+    told = order_figures(rows, source=source, invalid=invalid, n_resamples=10)
+    assert whole["orders"] == 2
+    if (source, invalid) != ("probabilities", "drop"):
+        assert whole["agreement"] == pytest.approx(told["agreement_within"], abs=1e-12)
+        assert whole["agreement_shift"] == pytest.approx(told["agreement_shift"], abs=1e-12)
+    plain = [{key: value for key, value in row.items() if not key.startswith("order")} for row in rows]
+    pooled = summarize(plain, by=[], source=source, invalid=invalid, n_resamples=10)
+    assert pooled["orders"] == 1
+    assert pooled["agreement"] < whole["agreement"] - 0.02
+    assert pooled["accuracy"] == pytest.approx(whole["accuracy"])
