@@ -11,7 +11,7 @@ from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, answer_of, read_answered
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
-from medq_deg.metrics import COMPARED, compare
+from medq_deg.metrics import COMPARED, FIGURES, compare
 from medq_deg.metrics.rows import Source
 from medq_deg.results.better import better
 
@@ -85,7 +85,7 @@ def compare_runs(
         "data": runs[0].settings["data"],
         "rows": len(both),
         "coverage": share,
-        "notes": _notes(runs, source, share),
+        "notes": [*_notes(runs, source, share), *_withheld(result)],
         **result,
     }
 
@@ -117,6 +117,16 @@ def check_same_data(first: Path, second: Path) -> None:
     if data[0].get("rows") == data[1].get("rows") and runs[0].read_rows() == runs[1].read_rows():
         why = ": the questions are the same, but their pictures were degraded by different versions of medq-deg"
     raise MedqDegError(f"runs over different data cannot be compared: {told}{why}")
+
+
+def _withheld(result: Mapping[str, Any]) -> list[str]:
+    """Say of which figures nothing is concluded over all rows, and why."""
+    parts = {name: result["overall"][name] for name in result["figures"]}
+    return [
+        f"{FIGURES[name].title}: {'no verdict' if part['verdict'] is None else 'undecided'}, {part['reason']}"
+        for name, part in parts.items()
+        if part["reason"]
+    ]
 
 
 def _notes(runs: tuple[AnsweredRun, AnsweredRun], source: Source, share: float) -> list[str]:
