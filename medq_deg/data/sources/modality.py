@@ -9,7 +9,7 @@ from typing import Any
 from medq_deg.data.sources.base import BadRow, Reason
 from medq_deg.data.sources.evidence import contradicts
 from medq_deg.data.sources.fields import text_of
-from medq_deg.data.sources.pictured import FOREIGN, pictured
+from medq_deg.data.sources.pictured import FOREIGN, LONGEST, pictured
 from medq_deg.data.sources.words import named_modalities
 from medq_deg.taxonomy import MODALITIES, known_modality
 
@@ -51,6 +51,7 @@ def modality_of(columns: Iterable[Any], question: str) -> str:
 
 def modality_in(question: str) -> str:
     """Return the one of the seven modalities that a question says is pictured; raise `BadRow` if there is none."""
+    question = question[:LONGEST]
     found = pictured(question)
     if len(found) > 1 or (not found and len(named_modalities(question)) > 1):
         raise BadRow(Reason.MODALITY_AMBIGUOUS, ", ".join(found or named_modalities(question)))
@@ -64,7 +65,7 @@ def modality_in(question: str) -> str:
 
 
 def _from_column(name: str) -> str:
-    modality = _modality_called(name)
+    modality = _modality_called(name[:LONGEST])
     if modality is None:
         raise BadRow(Reason.MODALITY_OUTSIDE, name, modality=name)
     return modality

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from medq_deg.data.sources.words import named_modalities
@@ -106,6 +108,10 @@ _VERB: Final = re.compile(
     re.IGNORECASE,
 )
 _PLACE: Final = re.compile(r"\s*(?:on|in|during|upon|by)\b", re.IGNORECASE)
+LONGEST: Final = 20_000
+"""Characters of a question that are read: more than any case history has, so that no text takes long."""
+_MOST_POINTERS: Final = 20
+"""Pointers of a sentence that are read."""
 _SHORT: Final = 40
 """Words of a question that is about its picture alone, and tells no case."""
 
@@ -130,7 +136,8 @@ def pictured(question: str) -> list[str]:
     >>> pictured("Which organ is abnormal in this CT image?")
     ['CT']
     """
-    text = re.sub(r"[*_]+", "", question)
+    text = re.sub(r"[*_]+", "", question[:LONGEST])
+    text = re.sub(r"\s*\n\s*\n\s*", "\n\n", re.sub(r"[^\S\n]+", " ", text))
     sentences = [sentence for sentence in _SENTENCE.split(text) if sentence.strip()]
     found: list[_Pointed] = []
     vague = False
@@ -168,7 +175,7 @@ def _joined(found: list[_Pointed]) -> list[str]:
 def _pointers(sentence: str) -> list[_Pointed]:
     segments = _segments(sentence)
     found = []
-    for match in _POINTERS.finditer(sentence):
+    for match in islice(_POINTERS.finditer(sentence), _MOST_POINTERS):
         label = next((group for group in match.groups() if group), "").upper()
         place = sum(end <= match.start() for _, end in segments[:-1])
         found.append(_Pointed(_kinds_at(sentence, segments, place, match), label))
@@ -208,11 +215,13 @@ def _kinds_at(sentence: str, segments: list[tuple[int, int]], place: int, match:
     return (FOREIGN,) if any(map(_content, before)) else ()
 
 
+@lru_cache(64)
 def _kinds_of(segment: str) -> tuple[str, ...]:
     kinds = tuple(kind for kind in named_modalities(segment) if not _NOT_PICTURED.search(segment))
     return kinds or ((APPEARANCE,) if _ON_THE_PATIENT.search(segment) else ())
 
 
+@lru_cache(64)
 def _content(segment: str) -> list[str]:
     words = re.findall(r"[a-z]{2,}", _POINTERS.sub(" ", segment).lower())
     return [word for word in words if not _SAYS_NOTHING.fullmatch(word)]

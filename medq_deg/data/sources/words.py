@@ -42,7 +42,7 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
      r"|\bmicroscopic (?:images?|sections?|views?|exam\w*|findings?|analysis|evaluation|appearance)"
      # How tissue was taken belongs to the biopsy: an endoscopic biopsy is shown through a microscope.
      r"|(?:\b(?:\w+scopic|(?:CT|MRI|ultrasound|image)[- ]guided|trans\w+"
-     r"|core(?: needle)?)\s+)?(?:\w+\s+){0,2}\bbiops(?:y|ies)\b"
+     r"|core(?: needle)?)\s+)?\b(?:\w+\s+){0,2}\bbiops(?:y|ies)\b"
      r"(?! (?:sites?|scars?|forceps|needles?|wounds?)\b))"),
     ("digital photography", r"(?i:\bphotogra\w*|\bphotos?\b)"),
     # The seven.

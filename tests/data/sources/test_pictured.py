@@ -100,6 +100,14 @@ def test_any_text_has_an_answer(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "part", ["x", " ", "\n ", "a ", "this ", ", and ", "Figure A ", "(figure ", "biopsy of the lesion "]
+)
+def test_a_book_is_read_as_soon_as_a_page(part: str) -> None:
+    # With time that grows with the square of the length this would not end.
+    assert isinstance(pictured(part * (1_000_000 // len(part))), list)
+
+
+@pytest.mark.parametrize(
     ("question", "kind"),
     [
         ("Chest X-ray is normal, rash shown in Figure A. What is it?", None),
