@@ -21,6 +21,9 @@ evaluating = typer.Typer()
 ORDERS = 5
 """Orders of the options that `--controls` asks in."""
 
+BATCHES = "batch"
+"""Folder of a run in which `--batch` keeps its request files."""
+
 _MODEL = "Model in transformers"
 _SERVER = "Model behind an endpoint"
 _PARTS = "Parts of a run"
@@ -87,6 +90,10 @@ def evaluate(
     ] = None,
     image_format: Annotated[str, typer.Option(help="png or jpeg.", rich_help_panel=_SERVER)] = "png",
     image_detail: Annotated[str | None, typer.Option(help="auto, low or high.", rich_help_panel=_SERVER)] = None,
+    batch: Annotated[
+        bool,
+        typer.Option("--batch", help="OpenAI's Batch API: half price, within a day.", rich_help_panel=_SERVER),
+    ] = False,
     extra_body: Annotated[
         str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
     ] = None,
@@ -128,6 +135,8 @@ def evaluate(
     from medq_deg.models.chat import Picture
     from medq_deg.models.load import load_model
 
+    if batch and (endpoint is None or dry_run or controls):
+        raise MedqDegError("--batch needs --endpoint, and is neither for --dry-run nor for --controls")
     if out is None and not dry_run:
         raise MedqDegError("--out is needed: the folder of the run")
     runs = _runs(out, orders, picture, subset, every=controls)
@@ -163,6 +172,7 @@ def evaluate(
                 "max_cost": max_cost,
                 "picture": Picture(image_format, image_detail, max_pixels),
                 "tell": say,
+                "batch": out / BATCHES if batch and out is not None else None,
                 "extra_body": _fields(extra_body),
                 "key_variable": key_variable,
             },

@@ -130,14 +130,16 @@ async def list_models(wire: Wire, chat: str) -> tuple[Any, Received] | Failure:
     chat : str
         URL of the chat completions.
     """
-    outcome: tuple[Any, Received] | Failure = await wire.ask("GET", models_url(chat), timeout=min(wire.timeout, 10.0))
+    outcome: tuple[Any, Received] | Failure = await wire.ask(
+        "GET", api_url(chat, "/models"), timeout=min(wire.timeout, 10.0)
+    )
     return outcome
 
 
-def models_url(chat: str) -> str:
-    """Return the URL of the list of models beside the chat completions."""
+def api_url(chat: str, path: str) -> str:
+    """Return the URL of another part of an API, such as "/models", beside the chat completions."""
     parts = urlsplit(chat)
-    return urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_CHAT)}/models"))
+    return urlunsplit(parts._replace(path=f"{parts.path.removesuffix(_CHAT)}{path}"))
 
 
 def only_model(outcome: tuple[Any, Received] | Failure, url: str, hide: Callable[[str], str]) -> str:

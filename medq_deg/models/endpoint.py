@@ -22,7 +22,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from medq_deg.errors import MedqDegError
-from medq_deg.models.address import chat_url, find_key, list_models, models_url, only_model, variable_of
+from medq_deg.models.address import api_url, chat_url, find_key, list_models, only_model, variable_of
 from medq_deg.models.asking import MALFORMED, Asker, Row, Server
 from medq_deg.models.base import Queries, Reply
 from medq_deg.models.chat import Picture, check_extra_body
@@ -146,11 +146,11 @@ class EndpointModel:
         if self.server.hide(json.dumps(self.server.extra_body)) != json.dumps(self.server.extra_body):
             raise MedqDegError("extra_body holds the endpoint's key, which belongs in the environment alone")
         self.give_up_after, self.max_cost = give_up_after, max_cost
-        self._memory = Memory(self.server.model)
-        self._memory.dead_seconds = DEAD_SECONDS if give_up_after else math.inf
+        self.memory = Memory(self.server.model)
+        self.memory.dead_seconds = DEAD_SECONDS if give_up_after else math.inf
         if kind is not None:
-            self._memory.looked = True
-            self._memory.recognise(kind, "its host")
+            self.memory.looked = True
+            self.memory.recognise(kind, "its host")
         self._watch = _SamplingWatch()
         self._most_requests = 1
         # Of the rows that have their reply: usage counts those in flight too.
@@ -165,19 +165,19 @@ class EndpointModel:
         Also of "cached_tokens", those of the prompt that the server says it had in its cache. A request of which a
         field was refused, and which was sent again without it, does not count.
         """
-        return self._memory.usage
+        return self.memory.usage
 
     @property
     def cost(self) -> float | None:
         """USD so far: what the server says it charged, else by `prices`; None without either. See `lost`."""
-        if self._memory.charged is not None:
-            return self._memory.charged
+        if self.memory.charged is not None:
+            return self.memory.charged
         return None if self.prices is None else self.prices.cost(self.usage)
 
     @property
     def at_least(self) -> bool:
         """Whether the server left tokens uncounted, as llama.cpp does with all choices but one."""
-        return self._memory.at_least
+        return self.memory.at_least
 
     def estimate(self, rows: int) -> Estimate | None:
         """Return what a number of rows take if they are like those that have their reply, None before the first."""
@@ -189,14 +189,14 @@ class EndpointModel:
     @property
     def lost(self) -> bool:
         """Whether a reply was lost on the way, which the server may have charged."""
-        return self._memory.lost
+        return self.memory.lost
 
     def record(self) -> dict[str, Any]:
         """Return what `run.json` says about the server once it has answered: "sampling" and "served"."""
         own = {name: value for name, value in self.server.extra_body.items() if value is not None}
         return {
-            "sampling": self._memory.sampling(self.server.sampling, own),
-            "served": self._memory.served_by(),
+            "sampling": self.memory.sampling(self.server.sampling, own),
+            "served": self.memory.served_by(),
         }
 
     def describe(self) -> dict[str, Any]:
@@ -227,8 +227,8 @@ class EndpointModel:
         ended: SimpleQueue[Future[None] | None] = SimpleQueue()
         rows: dict[Future[None], Row] = {}
         breaker = _Breaker(self.give_up_after)
-        with _event_loop() as loop:
-            asker = Asker(self.server, self._memory, queries, lambda: ended.put(None))
+        with running_loop() as loop:
+            asker = Asker(self.server, self.memory, queries, lambda: ended.put(None))
             try:
                 while True:
                     while not queries.stopped and not breaker.open and self._has_room(rows.values()):
@@ -240,7 +240,7 @@ class EndpointModel:
                         index = next(claims, None)
                         if index is None:
                             break
-                        row = Row(index, trials, outstanding=math.ceil(trials / (self._memory.shape.most or trials)))
+                        row = Row(index, trials, outstanding=math.ceil(trials / (self.memory.shape.most or trials)))
                         future = asyncio.run_coroutine_threadsafe(asker.ask(row), loop)
                         rows[future] = row
                         future.add_done_callback(ended.put)
@@ -254,13 +254,13 @@ class EndpointModel:
                         end.result()
                         if row.dropped:
                             continue
-                        breaker.see(row, self._memory.served)
+                        breaker.see(row, self.memory.served)
                         self._watch.see(row)
                         self._most_requests = max(self._most_requests, row.requests)
                         self._done.update({"rows": 1, "requests": row.requests, **row.usage})
                         self._charged += row.charged
                         self._warn_of_models()
-                        yield _reply(row)
+                        yield reply_to(row)
             finally:
                 asyncio.run_coroutine_threadsafe(asker.close(), loop).result()
 
@@ -270,7 +270,7 @@ class EndpointModel:
         The first row is asked alone, to see what the server can do. A caller that is slower than the server holds it
         up, so that few replies wait to be stored.
         """
-        if not self._memory.served:
+        if not self.memory.served:
             return not rows
         most = self.server.concurrency
         return len(rows) < 2 * most and sum(row.outstanding for row in rows) < most
@@ -281,7 +281,7 @@ class EndpointModel:
         Each is taken to cost as much as the dearest request so far, for as many requests as any row needed, with
         answers of the greatest length.
         """
-        memory = self._memory
+        memory = self.memory
         if not memory.served:
             return True
         if self.prices is None:
@@ -302,7 +302,7 @@ class EndpointModel:
         )
 
     def _warn_of_models(self) -> None:
-        for name in list(self._memory.models):
+        for name in list(self.memory.models):
             if name not in self._warned and name.removesuffix("@main") != self.server.model:
                 self._warned.add(name)
                 message = f"{self.server.model!r} was asked, the replies come from {name!r}"
@@ -361,7 +361,8 @@ class _SamplingWatch:
             warnings.warn(message, SamplingWarning, stacklevel=3)
 
 
-def _reply(row: Row) -> Reply:
+def reply_to(row: Row) -> Reply:
+    """Return the reply in a row that has all its votes, or has failed."""
     usage = dict(row.usage) or None
     if row.failure is not None:
         return Reply(id=row.id, error=row.failure.reason, usage=usage)
@@ -382,9 +383,9 @@ def _the_only_model(server: Server) -> str:
         finally:
             await wire.close()
 
-    with _event_loop() as loop:
+    with running_loop() as loop:
         outcome = asyncio.run_coroutine_threadsafe(look(), loop).result()
-    return only_model(outcome, models_url(server.url), server.hide)
+    return only_model(outcome, api_url(server.url, "/models"), server.hide)
 
 
 def _as_json(extra_body: Mapping[str, Any]) -> dict[str, Any]:
@@ -396,7 +397,7 @@ def _as_json(extra_body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def _event_loop() -> Iterator[asyncio.AbstractEventLoop]:
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
     """Run an event loop in a thread: it works on while the caller is busy, and beside a loop of the caller's own."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, name="medq-deg-endpoint", daemon=True)

@@ -36,7 +36,8 @@ def load_model(
         point of the group ``medq_deg.models``, with what follows a colon given to it; a folder; a published model; a
         Hub id.
     transformers, server : mapping
-        Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number.
+        Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number, and ``batch`` as the folder of
+        `medq_deg.models.batch_api.BatchModel`.
     endpoint : str, optional
         Address of an OpenAI-compatible server.
     max_new_tokens : int, optional
@@ -95,7 +96,12 @@ def _endpoint(name: str, url: str, options: dict[str, Any], max_new_tokens: int 
         options["retries"] = Retries(count=options["retries"])
     options["extra_body"] = {**preset.get("extra_body", {}), **(options.get("extra_body") or {})}
     longest = preset.get("max_new_tokens", MAX_NEW_TOKENS) if max_new_tokens is None else max_new_tokens
-    return EndpointModel(url, served, max_new_tokens=longest, **options)
+    folder = options.pop("batch", None)
+    if folder is None:
+        return EndpointModel(url, served, max_new_tokens=longest, **options)
+    from medq_deg.models.batch_api import BatchModel
+
+    return BatchModel(url, served, max_new_tokens=longest, folder=folder, **options)
 
 
 def _make(

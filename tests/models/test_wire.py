@@ -212,18 +212,18 @@ def test_a_server_that_fails_in_one_way_on_every_request_ends_the_run_after_half
     dead = (503, {"error": {"message": "no backend is alive"}})
     with serving(FaultyServer(lambda asked: dead if asked.number > 3 else None)) as server:
         endpoint = model(server.url, retries=Retries(10**6, 0.05, 0.05), concurrency=3)
-        endpoint._memory.dead_seconds = 1.0
+        endpoint.memory.dead_seconds = 1.0
         start = time.monotonic()
         with pytest.raises(MedqDegError, match=r"failed on every request .*HTTP 503: no backend is alive; .*goes on"):
             ask(endpoint, 50)
         assert 1.0 <= time.monotonic() - start < 4.0
-    assert math.isinf(model(server.url, give_up_after=0)._memory.dead_seconds)
+    assert math.isinf(model(server.url, give_up_after=0).memory.dead_seconds)
 
 
 def test_a_server_that_answers_now_and_then_is_not_dead() -> None:
     with serving(FaultyServer(lambda asked: "500" if asked.number % 3 else None)) as server:
         endpoint = model(server.url, retries=Retries(10, 0.05, 0.05), concurrency=1)
-        endpoint._memory.dead_seconds = 0.5
+        endpoint.memory.dead_seconds = 0.5
         assert all(reply.error is None for reply in ask(endpoint, 10))
 
 
