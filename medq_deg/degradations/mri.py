@@ -22,6 +22,9 @@ from medq_deg.errors import ImageError
 _MOVES_SPREAD, _REST = 30.0, 10.0
 """Times of movement, in k-space lines from the middle of the scan: a half-normal law beyond a core of rest."""
 
+_NEAR = 0.35
+"""How far off the body is while the centre is read, over how far it is else: it comes to rest near its place."""
+
 _SAME_LEVEL, _FRAME_SHARE = 6, 0.9  # grey levels, and share of the frame, that make it background
 _FEW_LINES = 24
 
@@ -294,6 +297,7 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     # moves there are, so that a severe scan shows it further off than a mild one. Before its first move it is at rest.
     rank = np.argsort(np.argsort([_distance(run) for run in runs], kind="stable"))
     moves = draws[rank, :3] * (shift * width, shift * height, degrees)
+    moves[rank == 0] *= _NEAR
     moves[0] = 0
 
     def one_channel(plane: FloatImage) -> FloatImage:
