@@ -220,7 +220,8 @@ REMARKS = """\
 ## What remains outside on the authors' own pictures
 
 The montages are small JPEGs (235 px) of pictures that were degraded at full size; we enlarge the clean one to 512 px
-and degrade that. What was fine in the full-size picture, and what a coarse grid or a streak takes from it, is gone before.
+and degrade that. What was fine in the full-size picture, and what a coarse grid or a streak takes from it, is gone
+before.
 
 - Low resolution (MRI, ultrasound, dermoscopy, histopathology, endoscopy) and sparse view therefore measure milder here.
 - Gaussian noise of X-rays: two of the authors' pictures differ by 5 dB; ours has the strength of the noisier one, which
