@@ -52,7 +52,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_a_build_holds_shards_manifest_report_and_card_and_nothing_else(built: Path) -> None:
     manifest = json.loads((built / "manifest.json").read_text())
     names = set(hashes(built))
-    assert set(manifest["shards"]) | {"manifest.json", "README.md", "load_report.json"} == names
+    assert set(manifest["shards"]) | {"manifest.json", "README.md", "load_report.json", "dataset_infos.json"} == names
     counts = manifest["counts"]["severity"]
     assert counts["L0"] == 12
     assert counts["L1"] == counts["L2"] >= 12
