@@ -1,4 +1,4 @@
-"""What a run at an endpoint will take: told before it asks, and with tokens and money once the first rows tell."""
+"""What a run at an endpoint will take, in tokens and money, as soon as its first rows tell."""
 
 from __future__ import annotations
 
@@ -18,16 +18,14 @@ SUBSETS: Final = (1000, 3000)
 
 
 def telling_costs(
-    model: Model, trials: int, progress: Callable[[Progress], None], tell: Callable[[str], None] = say
+    model: Model, progress: Callable[[Progress], None], tell: Callable[[str], None] = say
 ) -> Callable[[Progress], None]:
-    """Return a callback for a run's progress that also tells what the run will take.
+    """Return a callback for a run's progress that also tells what the run will take, once a few rows are answered.
 
     Parameters
     ----------
     model : Model
         Who is asked; of one that is no endpoint nothing is told.
-    trials : int
-        Votes per row.
     progress : callable
         Called with each `Progress`.
     tell : callable
@@ -41,11 +39,6 @@ def telling_costs(
         nonlocal rows, before
         if before < 0:
             before, rows = now.done, now.total - now.done
-            if rows:
-                tell(
-                    f"{rows} rows to ask: {rows} requests where one brings all {trials} votes of a row, "
-                    f"{rows * trials} where each brings one; tokens and cost are told after the first rows"
-                )
         elif rows > 0 and now.done - before >= min(FIRST_ROWS, rows):
             for line in _lines(served, rows):
                 tell(line)

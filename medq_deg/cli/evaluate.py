@@ -201,7 +201,7 @@ def evaluate(
                     shard=part,
                     keep_going=keep_going,
                     processes=launched.for_run(folder.name),
-                    progress=tell_failure if quiet else telling_costs(loaded, trials, progress),
+                    progress=tell_failure if quiet else telling_costs(loaded, progress),
                 )
         except KeyboardInterrupt:
             say(f"stopped at once; the same command continues the run in {folder}")

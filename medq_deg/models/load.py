@@ -116,7 +116,7 @@ def _make(
             raise MedqDegError(f"the plugin {plugin!r} takes no --max-new-tokens")
         given["max_new_tokens"] = max_new_tokens
     named = [each.name for each in parameters.values() if each.kind in (each.KEYWORD_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    allowed = [each for each in named if each != next(iter(parameters))]
+    allowed = [each for each in named if each != next(iter(parameters), None)]
     for name in arguments:
         if not takes_all and name not in allowed:
             raise UnknownNameError(f"argument of the plugin {plugin!r}", name, allowed or ["none"])

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from medq_deg.cli.costs import telling_costs
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.progress import Progress
 from medq_deg.models.endpoint import EndpointModel
 from medq_deg.models.price import Prices, estimate
 from tests.models.endpoint_rows import Rows, ask, model
@@ -138,3 +140,21 @@ def test_an_estimate_scales_what_the_first_rows_took() -> None:
 def test_prices_are_two_or_three_numbers(prices: tuple[float, ...]) -> None:
     with pytest.raises(MedqDegError, match="prices must be two numbers of 0 or more"):
         Prices.of(prices)
+
+
+def test_the_first_rows_tell_what_the_others_take() -> None:
+    told: list[str] = []
+    with serving(FaultyServer()) as server:
+        endpoint = model(server.url, prices=(1e4, 1e4), max_cost=1e6)
+        update = telling_costs(endpoint, lambda now: None, told.append)
+        update(Progress(5, 2005, 0, None, {}))
+        for number, _ in enumerate(endpoint.answer(Rows(6), 4), 1):
+            update(Progress(5 + number, 2005, 0, None, {}))
+    each = (PROMPT_TOKENS + 4 * COMPLETION_TOKENS) / 100
+    assert told == [
+        f"from the first rows it is estimated: 2000 rows: about 2000 requests, {2000 * PROMPT_TOKENS} prompt and "
+        f"{8000 * COMPLETION_TOKENS} new tokens, about {2000 * each:.2f} USD",
+        f"from the first rows it is estimated: 1000 rows: about 1000 requests, {1000 * PROMPT_TOKENS} prompt and "
+        f"{4000 * COMPLETION_TOKENS} new tokens, about {1000 * each:.2f} USD",
+        "the run stops before 1e+06 USD are passed; the same command continues it",
+    ]

@@ -7,11 +7,15 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from medq_deg.cli.evaluate import _arguments
 from medq_deg.errors import MedqDegError
+from medq_deg.models import load
 from medq_deg.models.load import load_model
 
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
@@ -49,6 +53,63 @@ def test_the_model_of_the_documentation_can_be_installed_and_asked(tmp_path: Pat
     assert share_of_a(biased) > 0.6
     described = json.loads((biased / "run.json").read_text())["settings"]["model"]
     assert described == {"name": "blind", "weight_of_a": 9.0}
+
+
+class Plugin:
+    """Keeps what it was made with."""
+
+    def __init__(self, argument: str, *, temperature: float = 1.0, max_new_tokens: int = 7) -> None:
+        self.made = argument, temperature, max_new_tokens
+
+
+class Bare:
+    """Takes nothing but what follows the colon."""
+
+    def __init__(self, argument: str) -> None:
+        self.made = argument
+
+
+@pytest.fixture
+def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    points = {name: EntryPoint(name.lower(), f"{__name__}:{name}", load.GROUP) for name in ("Plugin", "Bare")}
+    monkeypatch.setattr(load, "plugins", lambda: {point.name: point for point in points.values()})
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_plugin_gets_the_arguments_that_it_takes_and_no_others() -> None:
+    def made(name: str, **options: Any) -> Any:
+        return load_model(name, transformers={}, **options).made  # type: ignore[attr-defined]
+
+    assert made("plugin:x") == ("x", 1.0, 7)
+    assert made("plugin:x", max_new_tokens=9, arguments={"temperature": 0.5}) == ("x", 0.5, 9)
+    assert made("bare:x") == "x"
+    with pytest.raises(MedqDegError, match="unknown argument of the plugin 'plugin' 'temperatur'; did you mean"):
+        made("plugin", arguments={"temperatur": 1})
+    with pytest.raises(MedqDegError, match="the plugin 'bare' takes no --max-new-tokens"):
+        made("bare", max_new_tokens=9)
+    with pytest.raises(MedqDegError, match="unknown argument of the plugin 'bare' 'x'"):
+        made("bare", arguments={"x": 1})
+
+
+@pytest.mark.parametrize("where", [{"endpoint": "http://localhost:1"}, {}])
+def test_arguments_are_for_plugins_only(where: dict[str, Any]) -> None:
+    with pytest.raises(MedqDegError, match=r"--model-arg is for plugins, not for .*: dtype"):
+        load_model("org/name", transformers={}, arguments={"dtype": "x"}, **where)
+
+
+def test_arguments_are_read_as_json_where_they_are_json() -> None:
+    assert _arguments(["a=1", "b=true", "c=bfloat16", 'd={"x": [1]}', "e="]) == {
+        "a": 1,
+        "b": True,
+        "c": "bfloat16",
+        "d": {"x": [1]},
+        "e": "",
+    }
+    for wrong in ("a", "=1", "a b=1"):
+        with pytest.raises(MedqDegError, match="--model-arg must be KEY=VALUE"):
+            _arguments([wrong])
+    with pytest.raises(MedqDegError, match="gives 'a' twice"):
+        _arguments(["a=1", "a=2"])
 
 
 def test_a_name_that_is_nothing_is_refused() -> None:
