@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medq_deg.cli.console import PlainConsole, console
+from medq_deg.cli.controls import print_controls
 from medq_deg.cli.tables import print_answer
 from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
 
@@ -52,6 +53,7 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     PlainConsole(width=max(console.width, 140)).print(table)
     for side in ("first", "second"):
         print_answer(result[side]["answer"], one_line(result[side]["model"].get("name") or result[side]["run"]))
+        print_controls(result[side]["controls"], one_line(result[side]["model"].get("name") or result[side]["run"]))
     for note in result["notes"]:
         console.print(f"Note: {one_line(note)}.", soft_wrap=True, highlight=False, markup=False)
 

@@ -226,7 +226,7 @@ def _runs(
     folder = out or Path()
     if not every:
         return [(folder, Controls(orders, cast("Picture", picture), subset))]
-    beside = folder.resolve()
+    beside = folder if folder.name else folder.resolve()
     return [
         (folder, Controls(subset=subset)),
         (

@@ -12,6 +12,11 @@ from medq_deg.errors import MedqDegError
 
 results = typer.Typer()
 
+Blind = Annotated[
+    list[Path] | None,
+    typer.Option(metavar="RUN", help="Blind baseline of one of the runs, see docs/controls.md; may be repeated."),
+]
+
 Coverage = Annotated[float, typer.Option(help="Least share of rows that must be answered, 0 to 1.")]
 
 
@@ -19,12 +24,15 @@ Coverage = Annotated[float, typer.Option(help="Least share of rows that must be 
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     coverage: Coverage = 1.0,
+    blind: Annotated[
+        Path | None, typer.Option(metavar="RUN", help="Blind baseline: the same model asked with --picture none.")
+    ] = None,
 ) -> None:
     """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
     from medq_deg.cli.tables import print_scores
     from medq_deg.evaluation.score import score_run
 
-    result = score_run(run, coverage=coverage)
+    result = score_run(run, coverage=coverage, blind=blind)
     print_scores(result)
     _written(run / "metrics.json")
 
@@ -35,12 +43,13 @@ def compare(
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of a run over the same data.")],
     out: Annotated[Path | None, typer.Option(help="JSON file to write.")] = None,
     coverage: Coverage = 1.0,
+    blind: Blind = None,
 ) -> None:
     """Compare two runs row by row: B minus A, with intervals and adjusted p-values."""
     from medq_deg.cli.comparisons import print_comparison
     from medq_deg.report.compare import compare_runs, write_comparison
 
-    result = compare_runs(first, second, coverage=coverage)
+    result = compare_runs(first, second, coverage=coverage, blind=blind or [])
     print_comparison(result)
     if out is not None:
         write_comparison(result, out)
@@ -77,6 +86,7 @@ def report(
     data: Annotated[
         str | None, typer.Option(help="Data of the runs, for their pictures, as in `medq-deg evaluate --data`.")
     ] = None,
+    blind: Blind = None,
 ) -> None:
     """Write a page on one or more runs: one HTML file, and its figures as SVG, PNG and CSV."""
     from medq_deg.data.load import open_data
@@ -84,7 +94,7 @@ def report(
 
     with stages() as progress:
         rows = open_data(data, progress) if data is not None else None
-        written = write_report(runs, out, coverage=coverage, data=rows, progress=progress)
+        written = write_report(runs, out, coverage=coverage, data=rows, blind=blind or [], progress=progress)
     _written(written[0])
 
 

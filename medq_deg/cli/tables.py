@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from medq_deg.cli.console import PlainConsole, console, missing_votes, say
+from medq_deg.cli.controls import print_controls
 from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
@@ -106,6 +107,7 @@ def print_scores(result: Mapping[str, Any]) -> None:
     PlainConsole(width=max(console.width, 110)).print(table)
     for sentence in [*missing_sentences(result["missing"]), *result["checks"]]:
         console.print(sentence, soft_wrap=True, highlight=False, markup=False)
+    print_controls(result)
     if (effect := result.get("dunning_kruger")) and effect["rule"] is not None:
         console.print(
             f"The paper's own test calls this a Dunning-Kruger effect: {'yes' if effect['rule'] else 'no'}. It "

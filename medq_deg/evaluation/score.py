@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.sampling import IDENTICAL, sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
@@ -65,6 +66,7 @@ class AnsweredRun:
             "rows": self.wanted,
             "unanswered": self.wanted - len(self.rows),
             "chance": sum(1 / len(row["options"]) for row in clean) / len(clean),
+            **({"subset": self.settings["subset"]} if "subset" in self.settings else {}),
         }
 
 
@@ -110,13 +112,31 @@ def _said(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def answer_of(run: AnsweredRun, *, n_resamples: int = 1000, seed: int = 0) -> Answer:
+def answer_of(run: AnsweredRun, controls: ControlFigures, *, n_resamples: int = 1000, seed: int = 0) -> Answer:
     """Answer in words whether the model of a run can be trusted when the image is bad."""
     summary = summarize(run.rows, by=(), source=run.source, n_resamples=n_resamples, seed=seed)
-    return answer({**run.facts, **summary})
+    return answer({**run.facts, **controls.as_dict(), **summary})
 
 
-def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, seed: int = 0) -> dict[str, Any]:
+def read_blind(path: Path, coverage: float) -> AnsweredRun:
+    """Read a blind baseline.
+
+    Raises
+    ------
+    MedqDegError
+        If `path` is no run that can be scored, or its pictures were shown.
+    """
+    blind = read_answered(path, coverage)
+    if blind.settings.get("picture", "shown") == "shown":
+        raise MedqDegError(
+            f"{path}: is no blind run, its pictures were shown; make one with `medq-deg evaluate --picture none`"
+        )
+    return blind
+
+
+def score_run(
+    path: Path, *, coverage: float = 1.0, blind: Path | None = None, n_resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
     """Compute the figures of a run with their intervals, and write them to `metrics.json`.
 
     A run of exact votes is scored by its probabilities, without the noise of sampling.
@@ -127,6 +147,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         Folder of the run.
     coverage : float
         Least share of the rows that must be answered, in [0, 1].
+    blind : Path, optional
+        Folder of its blind baseline, see `medq_deg.evaluation.controlled`.
     n_resamples, seed : int
         Of the bootstrap.
 
@@ -135,7 +157,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
     dict
         `model`, `data`, `trials`, `coverage`; `missing`: votes that name no option by severity and reason; `checks`:
         sentences about what of the run does not fit together; `sampling`: see `sampling_of`; `rows`, `unanswered` and
-        `chance`; the result of `medq_deg.metrics.summarize`; and `answer`, in words, from `medq_deg.results.answer`.
+        `chance`; what `medq_deg.evaluation.controlled.ControlFigures` has; the result of
+        `medq_deg.metrics.summarize`; and `answer`, in words, from `medq_deg.results.answer`.
 
     Raises
     ------
@@ -143,6 +166,8 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         If `path` is no run, or fewer rows are answered than `coverage` asks for.
     """
     run = read_answered(path, coverage)
+    (baseline,) = match_blind([run], [] if blind is None else [read_blind(blind, coverage)])
+    figures = control_figures(run, baseline, n_resamples=n_resamples, seed=seed)
     result = {
         "model": run.settings["model"],
         "data": run.settings["data"],
@@ -151,6 +176,7 @@ def score_run(path: Path, *, coverage: float = 1.0, n_resamples: int = 1000, see
         "missing": {name: count.as_dict() for name, count in missing_by_severity(run.rows).items()},
         "checks": run.checks,
         **run.facts,
+        **figures.as_dict(),
         **summarize(run.rows, by=BREAKDOWNS, source=run.source, n_resamples=n_resamples, seed=seed),
     }
     if run.sampling["identical"]:

@@ -23,6 +23,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.controls import controls_told
 from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
@@ -278,6 +279,8 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
         raise MedqDegError(
             f"{run}: its answers were parsed by {settings.get('parser')!r}; only strict parsing is submitted"
         )
+    if told := controls_told(settings):
+        raise MedqDegError(f"{run}: is a control run ({'; '.join(told)}); only runs as the paper's are submitted")
     # The name of the data is the user's; the rows say where they come from, and the fingerprint that they are the ones
     # that were asked.
     foreign = sorted({str(row["source"]) for row in rows}.difference(BENCHMARK_SOURCES))

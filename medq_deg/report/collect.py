@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered
+from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
+from medq_deg.evaluation.missing import missing_by_severity
+from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered, read_blind
 from medq_deg.evaluation.store import RunFolder
-from medq_deg.metrics import MetricWarning, add_page, deferral, inter_model, reliability, risk_coverage, summarize
+from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
 from medq_deg.report.text import shorten, visible
 from medq_deg.results.answer import Answer, answer
 from medq_deg.taxonomy import SEVERITY_NAMES
@@ -45,8 +47,8 @@ class Run:
         What the metrics warn of.
     answer : Answer
         The answer in words, see `medq_deg.results.answer`.
-    deferral : dict, optional
-        From `medq_deg.metrics.deferral`; None for a run without clean rows.
+    controls : ControlFigures, optional
+        What its controls say.
     """
 
     label: str
@@ -58,12 +60,22 @@ class Run:
     risk_coverage: dict[str, dict[str, list[float]]]
     caveats: list[str]
     answer: Answer
-    deferral: dict[str, Any] | None
+    controls: ControlFigures | None = None
+
+    @property
+    def deferral(self) -> Mapping[str, Any] | None:
+        """From `medq_deg.metrics.deferral`; None for a run that saw no clean pictures."""
+        return self.controls.deferral if self.controls else None
 
     @property
     def missing(self) -> int:
         """Rows without an answer."""
         return self.answered.wanted - len(self.answered.rows)
+
+    @property
+    def missing_votes(self) -> dict[str, dict[str, int]]:
+        """Votes that name no option, by severity and reason."""
+        return {name: count.as_dict() for name, count in missing_by_severity(self.answered.rows).items()}
 
     @property
     def fingerprint(self) -> str:
@@ -84,6 +96,7 @@ class Run:
 def collect(
     paths: Sequence[Path],
     *,
+    blind: Sequence[Path] = (),
     coverage: float = 1.0,
     n_resamples: int = 1000,
     seed: int = 0,
@@ -95,6 +108,8 @@ def collect(
     ----------
     paths : sequence of Path
         Folders of runs.
+    blind : sequence of Path
+        Folders of their blind baselines.
     coverage : float
         Least share of each run's rows that must be answered.
     n_resamples, seed : int
@@ -118,7 +133,13 @@ def collect(
         runs.append(_collect(path, coverage, n_resamples, seed))
     progress("scoring", len(paths), len(paths))
     add_page([run.summary for run in runs], runs[0].summary["confidence_level"])
-    return [replace(run, label=label) for run, label in zip(runs, _labels(runs), strict=True)]
+    baselines = match_blind([run.answered for run in runs], [read_blind(path, coverage) for path in blind])
+    complete = []
+    for run, label, baseline in zip(runs, _labels(runs), baselines, strict=True):
+        figures = control_figures(run.answered, baseline, n_resamples=n_resamples, seed=seed)
+        said = answer({**run.answered.facts, **figures.as_dict(), **run.summary})
+        complete.append(replace(run, label=label, controls=figures, answer=said))
+    return complete
 
 
 def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
@@ -130,9 +151,6 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
                 answered.rows, by=BREAKDOWNS, source=answered.source, n_resamples=n_resamples, seed=seed
             )
             reliabilities, risks = _curves(answered)
-            safe = None
-            if any(row["severity"] == 0 for row in answered.rows):
-                safe = deferral(answered.rows, source=answered.source, n_resamples=n_resamples, seed=seed)
         except MedqDegError as error:
             raise MedqDegError(f"{path}: {error}") from None
     failures = Counter(RunFolder(path).read_failures().values())
@@ -145,7 +163,6 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
         reliability=reliabilities,
         risk_coverage=risks,
         answer=answer({**answered.facts, **summary}),
-        deferral=safe,
         caveats=list(dict.fromkeys(str(each.message) for each in caught if issubclass(each.category, MetricWarning))),
     )
 

@@ -240,6 +240,9 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
     for level in SEVERITY_NAMES:
         for name, figure in (("accuracy", "accuracy"), ("shift", "calibration_shift")):
             column = f"{name}_{level.lower()}"
+            if name == "shift" and run.settings.get("orders", 1) > 1:
+                values[column] = None  # pooled over orders, it is another figure than the paper's
+                continue
             values[column] = _rounded(figures.get(level, {}).get(figure))
             if limits := figures.get(level, {}).get(f"{figure}_ci"):
                 intervals[column] = round(limits[0], 6), round(limits[1], 6)
@@ -277,6 +280,12 @@ def _notes(run: AnsweredRun, figures: Mapping[str, Any]) -> list[tuple[str, bool
         counts = [figures.get(level, {}).get("n", 0) for level in SEVERITY_NAMES]
         if any(count < _ENOUGH * wanted for count, wanted in zip(counts, PAPER_ROWS, strict=True)):
             notes.append((f"{sum(counts)} of the paper's {sum(PAPER_ROWS)} rows", True))
+    if subset := run.settings.get("subset"):
+        notes.append((f"a subset of {run.wanted} of {subset['of']} rows", True))
+    if run.settings.get("picture", "shown") != "shown":
+        notes.append(("asked without its pictures", True))
+    if run.settings.get("orders", 1) > 1:
+        notes.append((f"options in {run.settings['orders']} orders, so no shift to set beside the paper's", False))
     if len(run.rows) < run.wanted:
         notes.append((f"{len(run.rows) / run.wanted:.1%} of its rows answered", False))
     if run.source == "probabilities" or run.settings["trials"] != PAPER_TRIALS:

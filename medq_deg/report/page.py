@@ -14,11 +14,13 @@ from markupsafe import Markup
 import medq_deg
 from medq_deg import demo
 from medq_deg.data.load import EMBEDDED
+from medq_deg.evaluation.missing import missing_sentences
 from medq_deg.report import text, verdicts
 from medq_deg.report.breaks import PLAIN
 from medq_deg.report.browser import Browser
 from medq_deg.report.collect import Run
 from medq_deg.report.compare import SETTINGS
+from medq_deg.report.controls import control_views
 from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
 from medq_deg.report.hero import NAMES
 from medq_deg.report.pairs import OUTCOMES, SURE
@@ -85,6 +87,8 @@ def render(
         comparisons=[verdicts.between_models(each) for each in comparisons],
         strip=None,
         survivors=any(cell.survives for part in parts for cell in part.cells),
+        controls=control_views(runs),
+        missing=[f"{run.label}: {' '.join(told)}" for run in runs if (told := missing_sentences(run.missing_votes))],
         browser=browser,
         outcomes=OUTCOMES,
         first_outcome=_first_outcome(browser),
@@ -102,7 +106,8 @@ def _sections(parts: Sequence[Part]) -> list[tuple[str, str]]:
         found.append(("where", "Where it breaks"))
     lost = parts[0].share.count if len(parts) == 1 else 0
     rows = f"The {lost} images" if lost > 1 else "Single images"
-    return [*found, ("rows", rows), ("how", "How tested"), ("all", "All numbers")]
+    checks = [("controls", "Controls")] if any(control_views([part.run]) for part in parts) else []
+    return [*found, *checks, ("rows", rows), ("how", "How tested"), ("all", "All numbers")]
 
 
 def _data_title(runs: Sequence[Run]) -> str:
@@ -152,6 +157,8 @@ def notes(runs: Sequence[Run]) -> list[str]:
         notes.append(
             "These runs have different numbers of votes: only accuracy and agreement shift compare between them."
         )
+    notes += [f"{run.label}: {', '.join(run.controls.told)}." for run in runs if run.controls and run.controls.told]
+    notes += [f"{run.label}: {check}" for run in runs for check in run.answered.checks]
     for run in runs:
         if (said := run.answered.settings["model"].get("note")) and not shown:
             notes.append(f"{run.label}: {said}.")

@@ -10,6 +10,7 @@ from typing import Any
 from medq_deg.data.load import EMBEDDED, Data, open_data
 from medq_deg.data.schema import TEXT_COLUMNS, columns_of
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.run import fingerprint
 from medq_deg.files import replace_file
 from medq_deg.report.browser import BUDGET, browse
@@ -32,6 +33,7 @@ def write_report(
     *,
     coverage: float = 1.0,
     data: Sequence[Mapping[str, Any]] | None = None,
+    blind: Sequence[Path] = (),
     n_resamples: int = 1000,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> list[Path]:
@@ -49,6 +51,8 @@ def write_report(
     data : sequence of mappings, optional
         Rows with pictures, to show beside what the models said; a `datasets.Dataset` will do. Without it, the pictures
         of the demonstration set are made again, and other runs are shown without pictures.
+    blind : sequence of Path
+        Folders of blind baselines of the runs, see `medq_deg.evaluation.controlled`.
     n_resamples : int
         Of the bootstrap.
     progress : callable
@@ -70,7 +74,7 @@ def write_report(
     folder = out.with_name(f"{out.stem}_figures")
     if folder.exists() and not folder.is_dir():
         raise MedqDegError(f"{folder}: is a file, the figures need a folder there")
-    read = collect(runs, coverage=coverage, n_resamples=n_resamples, progress=progress)
+    read = collect(runs, blind=blind, coverage=coverage, n_resamples=n_resamples, progress=progress)
     pictures, note = _pictures(read, data)
     progress("drawing", 0, 1)
     figures = figures_of(read)
@@ -107,7 +111,15 @@ def _pictures(runs: Sequence[Run], data: Sequence[Mapping[str, Any]] | None) -> 
             return Pictures(None), NO_PICTURES  # a folder of the user's that happens to be called so
     columns = list(columns_of(data, TEXT_COLUMNS))
     known = data.fingerprint if isinstance(data, Data) else None
-    same = all(
-        run.fingerprint == fingerprint(columns, known or run.answered.settings["data"].get("version")) for run in runs
-    )
+    same = all(run.fingerprint == _fingerprint(run, columns, known) for run in runs)
     return Pictures(data), "" if same else OTHER_PICTURES
+
+
+def _fingerprint(run: Run, columns: Sequence[Mapping[str, Any]], known: str | None) -> str | None:
+    """Return the fingerprint that these rows would have, as far as the run asked them; None if it could not have."""
+    settings = run.answered.settings
+    try:
+        asked = [columns[place] for place in Controls.of(settings).choose(columns)]
+    except MedqDegError:
+        return None
+    return fingerprint(asked, known or settings["data"].get("version"))
