@@ -21,26 +21,29 @@ def better(comparison: Mapping[str, Any], first: str, second: str) -> str:
     Parameters
     ----------
     comparison : mapping
-        What `medq_deg.metrics.compare` returns, with the breakdown "severity".
+        What `medq_deg.metrics.compare` returns, with the breakdown "severity". Without the agreement shift, as for runs
+        that asked in other orders of the options, nothing is said of sureness.
     first, second : str
         What the models are called.
     """
     cells = comparison["by"]["severity"]
     severity = next(name for name in reversed(SEVERITY_NAMES) if name in cells)
     cell = cells[severity]
-    accuracy, gap = cell["accuracy"], cell["agreement_shift"]
+    accuracy, gap = cell["accuracy"], cell.get("agreement_shift")
     ahead, behind, sign = (second, first, 1) if accuracy["difference"] >= 0 else (first, second, -1)
     ends = accuracy["difference_ci"]
-    gaps = {second: gap["second"], first: gap["first"]}
     interval = sorted(sign * end for end in ends) if ends else None
     level = f"{100 * comparison['confidence_level']:g} % range"
     told = f" ({level}: {more_or_fewer(interval)})" if interval else ""
     by = of_100(abs(accuracy["difference"]))
     where = _IMAGES[severity]
-    knows = f"it is {_surer(gaps[ahead])}, {behind} {_surer(gaps[behind])}"
+    knows = ""
+    if gap:
+        gaps = {second: gap["second"], first: gap["first"]}
+        knows = f"; it is {_surer(gaps[ahead])}, {behind} {_surer(gaps[behind])}"
     if interval is None or interval[0] <= 0:
-        return f"{where} neither is clearly right more often, {ahead} {by} more times in 100{told}; {knows}."
-    return f"{where} {ahead} is right {by} more times in 100 than {behind}{told}; {knows}."
+        return f"{where} neither is clearly right more often, {ahead} {by} more times in 100{told}{knows}."
+    return f"{where} {ahead} is right {by} more times in 100 than {behind}{told}{knows}."
 
 
 def _surer(gap: float) -> str:
