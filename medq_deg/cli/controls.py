@@ -23,7 +23,7 @@ def print_controls(figures: Mapping[str, Any], name: str = "") -> None:
         Whose they are, among several.
     """
     known = ControlFigures(
-        figures.get("asked") or [], *(figures.get(name) for name in ("orders", "blind", "deferral", "subset"))
+        figures.get("asked") or [], *(figures.get(name) for name in ("option_orders", "blind", "deferral", "subset"))
     )
     for sentence in control_sentences(known):
         told = f"{name}: {sentence}" if name else sentence

@@ -29,7 +29,7 @@ class ControlFigures:
     ----------
     told : list of str
         How the run was asked differently from the paper's.
-    orders : mapping, optional
+    option_orders : mapping, optional
         From `medq_deg.metrics.order_figures`, of a run that asked in several orders.
     blind : mapping, optional
         From `medq_deg.metrics.visual_gain`, of a run with its blind baseline.
@@ -40,14 +40,14 @@ class ControlFigures:
     """
 
     told: list[str]
-    orders: Mapping[str, Any] | None
+    option_orders: Mapping[str, Any] | None
     blind: Mapping[str, Any] | None
     deferral: Mapping[str, Any] | None
     subset: Mapping[str, Any] | None
 
     def as_dict(self) -> dict[str, Any]:
         """Return those that there are, ready for JSON."""
-        figures = {name: getattr(self, name) for name in ("orders", "blind", "deferral", "subset")}
+        figures = {name: getattr(self, name) for name in ("option_orders", "blind", "deferral", "subset")}
         return {"asked": self.told, **{name: value for name, value in figures.items() if value is not None}}
 
 
@@ -74,7 +74,7 @@ def control_figures(
     saw_clean = run.settings.get("picture", "shown") == "shown" and any(row["severity"] == 0 for row in run.rows)
     return ControlFigures(
         told=controls_told(run.settings),
-        orders=order_figures(run.rows, **how) if has_orders(run.rows) else None,
+        option_orders=order_figures(run.rows, **how) if has_orders(run.rows) else None,
         blind=None if blind is None else visual_gain(run.rows, blind.rows, **how),
         deferral=deferral(run.rows, **how) if saw_clean else None,
         subset=run.settings.get("subset"),
@@ -213,7 +213,7 @@ def control_sentences(figures: ControlFigures) -> list[str]:
         *(blind_sentences(figures.blind) if figures.blind else []),
         *([subset_sentence(figures.subset)] if figures.subset else []),
         *([f"Asked differently from the paper: {'; '.join(figures.told)}."] if figures.told else []),
-        *(order_sentences(figures.orders) if figures.orders else []),
+        *(order_sentences(figures.option_orders) if figures.option_orders else []),
         *(deferral_sentences(figures.deferral) if figures.deferral else []),
     ]
 

@@ -54,7 +54,7 @@ def grids_of(figures: ControlFigures) -> list[Grid]:
     """Return the tables of a run's controls: what the picture adds, agreement across orders, and positions."""
     return [
         *([_blind_grid(figures)] if figures.blind else []),
-        *(_order_grids(figures) if figures.orders else []),
+        *(_order_grids(figures) if figures.option_orders else []),
     ]
 
 
@@ -75,7 +75,7 @@ def _blind_grid(figures: ControlFigures) -> Grid:
 
 
 def _order_grids(figures: ControlFigures) -> list[Grid]:
-    orders = figures.orders or {}
+    orders = figures.option_orders or {}
     levels = orders.get("by_severity") or {"all": orders}
     names = {
         "agreement_shift_orders": ("agreement shift over orders", signed),

@@ -135,7 +135,7 @@ def test_a_grey_picture_is_no_baseline_of_another_model_seed_parser_or_order(
 
 
 def test_a_model_that_falls_back_on_a_letter_is_sure_within_an_order_and_not_across(runs: dict[str, Path]) -> None:
-    orders = score_run(runs["orders"], n_resamples=100)["orders"]
+    orders = score_run(runs["orders"], n_resamples=100)["option_orders"]
     plain = score_run(runs["main"], n_resamples=100)
     assert orders["by_severity"]["L2"]["order_gap"] > 0.1
     assert plain["by_severity"]["L2"]["agreement_shift"] > 0.1
@@ -145,7 +145,7 @@ def test_a_model_that_falls_back_on_a_letter_is_sure_within_an_order_and_not_acr
     assert orders["by_severity"]["L2"]["agreement_shift_orders"] < plain["by_severity"]["L2"]["agreement_shift"] - 0.1
     share = orders["positions"]["5"]["share"]
     assert share[0] > 1.5 / 5
-    assert "orders" not in plain
+    assert "option_orders" not in plain
 
 
 def test_a_run_in_orders_has_no_shift_beside_published_ones(runs: dict[str, Path]) -> None:
