@@ -137,13 +137,13 @@ class _Gridder:
     real: scipy.sparse.csr_matrix
     imaginary: scipy.sparse.csr_matrix
     ramp: NDArray[np.complex64]  # (3/4 detector + 1,)
-    deapodisation: FloatImage  # (side, side)
+    deapodisation: FloatImage  # (side,), along either axis
     detector: int
     grid: int
 
     def bytes(self) -> int:
         sparse = self.real.data.nbytes + self.imaginary.data.nbytes + self.real.indices.nbytes
-        return int(sparse + self.deapodisation.nbytes)
+        return int(sparse)
 
 
 @cached(LRUCache(_CACHE_BYTES, getsizeof=_Gridder.bytes), lock=threading.Lock())
@@ -177,7 +177,7 @@ def _gridder(side: int) -> _Gridder:
     )
     imaginary.indices, imaginary.indptr = real.indices, real.indptr  # one pattern: share its memory
     line = deapodisation(np.arange(side) - side // 2, grid, _WINDOW, beta)
-    return _Gridder(real, imaginary, ramp.astype(np.complex64), np.outer(line, line).astype(np.float32), detector, grid)
+    return _Gridder(real, imaginary, ramp.astype(np.complex64), line.astype(np.float32), detector, grid)
 
 
 def noise_image(
@@ -226,7 +226,8 @@ def noise_image(
     rays *= per_ray[..., 1]
     rays += per_ray[..., 0]
     noise = _reconstruct(rays, side, plan)
-    noise *= plan.deapodisation / np.float32(scale)
+    noise *= plan.deapodisation[:, None] / np.float32(scale)
+    noise *= plan.deapodisation
     return noise[top : top + height, left : left + width]
 
 
