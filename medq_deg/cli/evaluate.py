@@ -121,7 +121,7 @@ def evaluate(
 
     Several processes: accelerate launch scripts/evaluate.py, with the same options.
 
-    An endpoint's key is read from MEDQ_DEG_API_KEY, OPENAI_API_KEY or HF_TOKEN.
+    An endpoint's key is read from MEDQ_DEG_API_KEY, or the provider's own variable, such as OPENAI_API_KEY.
     """
     from medq_deg.cli.costs import telling_costs
     from medq_deg.cli.tables import print_dry_run, print_summary

@@ -15,6 +15,7 @@ from typing import Any
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
+from medq_deg.evaluation.sampling import IDENTICAL, withhold
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered, read_blind
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
@@ -151,6 +152,8 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
                 answered.rows, by=BREAKDOWNS, source=answered.source, n_resamples=n_resamples, seed=seed
             )
             reliabilities, risks = _curves(answered)
+            if answered.sampling["identical"]:
+                withhold(summary, IDENTICAL)
         except MedqDegError as error:
             raise MedqDegError(f"{path}: {error}") from None
     failures = Counter(RunFolder(path).read_failures().values())

@@ -15,6 +15,7 @@ import medq_deg
 from medq_deg import demo
 from medq_deg.data.load import EMBEDDED
 from medq_deg.evaluation.missing import missing_sentences
+from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.report import text, verdicts
 from medq_deg.report.breaks import PLAIN
 from medq_deg.report.browser import Browser
@@ -159,6 +160,7 @@ def notes(runs: Sequence[Run]) -> list[str]:
         )
     notes += [f"{run.label}: {', '.join(run.controls.told)}." for run in runs if run.controls and run.controls.told]
     notes += [f"{run.label}: {check}" for run in runs for check in run.answered.checks]
+    notes += [f"{run.label}: {told}" for run in runs if (told := sampling_note(run.answered.sampling))]
     for run in runs:
         if (said := run.answered.settings["model"].get("note")) and not shown:
             notes.append(f"{run.label}: {said}.")

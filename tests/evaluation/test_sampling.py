@@ -14,6 +14,7 @@ from medq_deg.evaluation.run import evaluate
 from medq_deg.evaluation.sampling import sampling_note, sampling_of, worst
 from medq_deg.evaluation.score import score_run
 from medq_deg.hub.entries import make_entries
+from medq_deg.report.write import write_report
 from tests.models.endpoint_rows import model
 from tests.models.faulty_server import FaultyServer, serving
 
@@ -54,6 +55,8 @@ def test_sampling_that_is_not_known_to_be_neutral_is_told_wherever_figures_are(t
     assert note is not None
     assert "is not known to be the model's own distribution" in note
     assert note in str(make_entries(result, "org/data")[0].notes)
+    write_report([tmp_path / "run"], tmp_path / "report.html", n_resamples=100)
+    assert "is not known to be the model&#39;s own distribution" in (tmp_path / "report.html").read_text()
 
 
 def test_a_run_that_goes_on_at_another_server_keeps_the_worse_record(tmp_path: Path) -> None:
