@@ -149,3 +149,18 @@ def test_exposure_errs_in_both_directions_and_keeps_the_order_of_grey_values() -
     # The bright curve undoes the dark one.
     assert np.allclose(255 * ((low + 27.3) / 255) ** (1 / 2.357), ramp, atol=1e-2)
     assert np.allclose(exposure(ramp, rng(), gamma=1.0, fog=0.0), ramp, atol=1e-3)
+
+
+def test_a_wide_gaussian_on_a_coarse_grid_is_scipy_s_to_within_half_a_grey_level(image: NDArray[np.float32]) -> None:
+    noisy = image + np.random.default_rng(0).normal(0, 8, image.shape).astype(np.float32)
+    expected = ndi.gaussian_filter(noisy, 25.0, mode="reflect", truncate=4)
+    assert np.abs(gaussian_blur(noisy, rng(), sigma=25 / np.sqrt(image.size)) - expected).max() < 0.5
+
+
+@pytest.mark.parametrize("degrees", [30.0, 60.0, 135.0])
+@pytest.mark.parametrize("length", [18.0, 60.0, 200.0])
+def test_motion_blur_in_tiles_is_scipy_s_correlation(image: NDArray[np.float32], degrees: float, length: float) -> None:
+    small = np.ascontiguousarray(image[:300, :300])
+    result = motion_blur(small, rng(), length=length / 300, angles=(degrees, degrees))
+    expected = ndi.correlate(small, line_kernel(length, degrees), mode="reflect")
+    assert np.abs(result - expected).max() < 0.05
