@@ -82,7 +82,7 @@ def read_json(path: Path) -> Any:
     """Return what a JSON file holds, or raise `MedqDegError` if it is not JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
 
 

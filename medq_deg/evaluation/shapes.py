@@ -25,6 +25,11 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     if not _whole(rows) or rows < 0:
         raise MedqDegError(f"{path}: its setting data.rows must be a number of 0 or more, got {rows!r}")
 
+    if not isinstance(settings["data"].get("version"), (str, type(None))):
+        raise MedqDegError(f"{path}: its setting data.version must be text, got {settings['data']['version']!r}")
+    if not _whole(settings["model"].get("parameters") or 0):
+        told = settings["model"]["parameters"]
+        raise MedqDegError(f"{path}: its setting model.parameters must be a number, got {told!r}")
     if not _whole(settings.get("orders", 1)):
         raise MedqDegError(f"{path}: its setting orders must be a number, got {settings['orders']!r}")
     if settings.get("picture", "shown") not in PICTURES:

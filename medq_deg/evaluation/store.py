@@ -162,6 +162,8 @@ class RunFolder:
         if lacking:
             raise MedqDegError(f"{path}: its settings lack {', '.join(lacking)}")
         check_settings(path, settings)
+        if not isinstance(run.get("environment") or {}, dict):
+            raise MedqDegError(f"{path}: its environment must be an object, got {run['environment']!r}")
         return dict(run)
 
     def read_rows(self) -> list[dict[str, Any]]:
@@ -282,13 +284,16 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 return
             try:
                 yield json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise MedqDegError(f"{path}, line {number}: is not valid JSON ({error})") from None
 
 
 def _line(record: Mapping[str, Any]) -> bytes:
     # Escaped: a model can say half a surrogate pair, which UTF-8 cannot hold.
-    return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    try:
+        return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    except ValueError as error:
+        raise MedqDegError(f"the record of row {record.get('id')!r} cannot be written: {error}") from None
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -139,7 +139,23 @@ def test_what_is_no_row_or_answer_is_named_by_its_line(file: str, edit: dict[str
         score_run(whole)
 
 
-@pytest.mark.parametrize(("name", "value"), [("trials", "ten"), ("model", []), ("data", {"rows": None})])
+@pytest.mark.parametrize("name", ["rows.jsonl", "answers.jsonl", "run.json"])
+def test_a_file_nested_without_end_is_no_json(name: str, whole: Path) -> None:
+    (whole / name).write_text("[" * 100_000 + "\n")
+    with pytest.raises(MedqDegError, match="is not valid JSON"):
+        score_run(whole)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("trials", "ten"),
+        ("model", []),
+        ("model", {"name": "echo", "parameters": "=1+1"}),
+        ("data", {"rows": None}),
+        ("data", {"rows": ROWS, "version": ["x"]}),
+    ],
+)
 def test_settings_that_are_none_are_named(name: str, value: Any, whole: Path) -> None:
     path = whole / "run.json"
     run = json.loads(path.read_text())
