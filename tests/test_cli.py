@@ -230,6 +230,17 @@ def test_the_gallery_shows_your_own_picture_and_the_demo_s(run, folder: Path, tm
     assert (code, "--image and --modality go together" in one_line(errors)) == (2, True)
 
 
+def test_the_demo_model_is_asked_what_it_was_not_trained_on_unless_told_otherwise(run) -> None:  # type: ignore[no-untyped-def]
+    code, out, errors = run("evaluate", "--model", "demo", "--dry-run", "1")
+    assert code == 0
+    assert "demo-test-" in out
+    assert "no test of it" not in errors
+    code, out, errors = run("evaluate", "--model", "demo", "--data", "demo", "--dry-run", "1")
+    assert code == 0
+    assert "demo-test-" not in out
+    assert "no test of it" in errors
+
+
 def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     pytest.importorskip("transformers")
     source, out, results = write_folder(tmp_path / "mine", count=2), tmp_path / "data", tmp_path / "run"

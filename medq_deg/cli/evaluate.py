@@ -39,11 +39,13 @@ def evaluate(
         Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
     ] = None,
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="`demo`, `demo-held-out`, `release`, `release:DIR`, a folder that `medq-deg build` wrote, or ORG/NAME."
+            help="`demo`, `demo-held-out`, `release`, `release:DIR`, a folder that `medq-deg build` wrote, or "
+            "ORG/NAME. By default `demo`; for the model `demo` the parts of its pictures that it was not trained on, "
+            "`demo-held-out`."
         ),
-    ] = "demo",
+    ] = None,
     trials: Annotated[int, typer.Option(help="Votes per row, sampled at temperature 1.")] = 10,
     seed: Seed = 0,
     max_new_tokens: Annotated[
@@ -52,7 +54,7 @@ def evaluate(
     model_arg: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Argument of a plugin's model; may be repeated.")
     ] = None,
-    parser: Annotated[str, typer.Option(help="Answer parser: strict or vlmevalkit.")] = "strict",
+    parser: Annotated[str, typer.Option(help="Answer parser: strict, vlmevalkit or medqdeg-vlmevalkit.")] = "strict",
     dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if the first 20 rows show that hardly a vote can be read.")
@@ -143,6 +145,10 @@ def evaluate(
     for _, each in runs:
         Manner(trials, seed, parser, each).check()
     part = Shard.parse(shard) if shard is not None else None
+    ours = model == "demo" and endpoint is None
+    data = data or ("demo-held-out" if ours else "demo")
+    if ours and data == "demo":
+        say("the demo model was trained on parts of these pictures, so this is no test of it; demo-held-out is")
     with stages() as opening:
         rows = open_data(data, opening)
     columns = text_columns(rows)
