@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space test-engines browser lint clean
+.PHONY: demo test test-oldest test-space test-engines test-harnesses browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -27,6 +27,18 @@ test-space: $(VENV)-space/.ready
 test-engines: $(VENV)/.test $(VENV)-engines/.ready
 	$(BIN)/python -m pytest tests/engines
 
+# inspect-ai, lm-evaluation-harness and lmms-eval, which are no dependencies. lmms-eval is installed without its own, most
+# of which its models need: torchvision among them, which does not import beside the CPU's torch.
+test-harnesses: $(VENV)-harnesses/.ready
+	$(VENV)-harnesses/bin/python -m pytest tests/inspect tests/harness
+
+$(VENV)-harnesses/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-harnesses
+	$(VENV)-harnesses/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[inspect,harnesses,models]' pytest 'lm-eval>=0.4.13,<0.5'
+	$(VENV)-harnesses/bin/python -m pip install --quiet --no-deps 'lmms-eval>=0.7.3,<0.8'
+	$(VENV)-harnesses/bin/python -m pip install --quiet jsonlines loguru numexpr pytablewriter python-dotenv sacrebleu tenacity tqdm-multiprocess
+	touch $@
+
 $(VENV)-engines/.ready:
 	$(PYTHON) -m venv $(VENV)-engines
 	$(VENV)-engines/bin/python -m pip install --quiet 'litellm[proxy]>=1.80,<2' 'xllamacpp>=2026.10' 'gguf>=0.17'
@@ -48,7 +60,7 @@ lint: $(VENV)/.test
 	$(BIN)/mypy
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'

@@ -12,6 +12,7 @@ from medq_deg import __version__
 from medq_deg.cli.console import console, errors, say
 from medq_deg.cli.data import building, data
 from medq_deg.cli.evaluate import evaluating
+from medq_deg.cli.harness import harnesses
 from medq_deg.cli.images import images
 from medq_deg.cli.results import results
 from medq_deg.errors import MedqDegError
@@ -28,6 +29,7 @@ app.add_typer(images)
 app.add_typer(building)
 app.add_typer(data, name="data")
 app.add_typer(evaluating)
+app.add_typer(harnesses)
 app.add_typer(results)
 
 # The base of all that typer says about arguments; typer has no name of its own for it.

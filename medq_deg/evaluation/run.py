@@ -143,7 +143,7 @@ def evaluate(
     name = "" if shard is None else str(shard)
     with folder.locked(name, lead=processes.rank == 0):
         if processes.rank == 0:
-            folder.start(settings, _environment(processes.size), columns, shared=shard is not None)
+            folder.start(settings, environment(processes.size), columns, shared=shard is not None)
             answers = folder.read_answers()
             todo = [index for index in part if columns[index]["id"] not in answers]
             for index in sorted({*part}.difference(todo)):
@@ -267,7 +267,8 @@ def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None
     return digest.hexdigest()
 
 
-def _environment(processes: int) -> dict[str, Any]:
+def environment(processes: int) -> dict[str, Any]:
+    """Return versions and hardware, for `run.json`; `processes` share the start."""
     packages = {"medq-deg": medq_deg.__version__}
     for name in _PACKAGES:
         try:
