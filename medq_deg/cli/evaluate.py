@@ -125,7 +125,7 @@ def evaluate(
 
     An endpoint's key is read from MEDQ_DEG_API_KEY, or the provider's own variable, such as OPENAI_API_KEY.
     """
-    from medq_deg.cli.costs import telling_costs
+    from medq_deg.cli.costs import share_budget, telling_costs
     from medq_deg.cli.tables import print_dry_run, print_summary
     from medq_deg.data.load import open_data
     from medq_deg.evaluation.asking import Manner
@@ -145,12 +145,8 @@ def evaluate(
     for _, each in runs:
         Manner(trials, seed, parser, each).check()
     part = Shard.parse(shard) if shard is not None else None
-    ours = model == "demo" and endpoint is None
-    data = data or ("demo-held-out" if ours else "demo")
-    if ours and data == "demo":
-        say("the demo model was trained on parts of these pictures, so this is no test of it; demo-held-out is")
     with stages() as opening:
-        rows = open_data(data, opening)
+        rows = open_data(_data_of(data, ours=model == "demo" and endpoint is None), opening)
     columns = text_columns(rows)
     plans = [plan_sentences(columns, trials, each) for _, each in runs]
     launched = processes()
@@ -190,8 +186,8 @@ def evaluate(
         return
     failed = 0
     for (folder, asked), plan in zip(runs, plans, strict=True):
-        for sentence in [] if quiet else [*([f"{folder}:"] if len(runs) > 1 else []), *plan]:
-            say(sentence)
+        share_budget(loaded, max_cost, launched.size)
+        _say_all([] if quiet else [*([f"{folder}:"] if len(runs) > 1 else []), *plan])
         try:
             with run_progress() as progress:
                 summary = run(
@@ -207,7 +203,7 @@ def evaluate(
                     shard=part,
                     keep_going=keep_going,
                     processes=launched.for_run(folder.name),
-                    progress=tell_failure if quiet else telling_costs(loaded, progress),
+                    progress=tell_failure if quiet else telling_costs(loaded, trials, progress),
                 )
         except KeyboardInterrupt:
             say(f"stopped at once; the same command continues the run in {folder}")
@@ -244,6 +240,19 @@ def _runs(
             Controls(orders=ORDERS if orders == 1 else orders, subset=subset),
         ),
     ]
+
+
+def _data_of(data: str | None, *, ours: bool) -> str:
+    """Return the data to ask about; `ours` says that the demo model is asked, which has seen parts of the demo's."""
+    data = data or ("demo-held-out" if ours else "demo")
+    if ours and data == "demo":
+        say("the demo model was trained on parts of these pictures, so this is no test of it; demo-held-out is")
+    return data
+
+
+def _say_all(sentences: list[str]) -> None:
+    for sentence in sentences:
+        say(sentence)
 
 
 def _prices(text: str | None) -> tuple[float, ...] | None:

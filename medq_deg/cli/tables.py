@@ -15,7 +15,6 @@ from medq_deg.degradations import DEGRADATIONS
 from medq_deg.degradations.degradation import describe
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.evaluation.run import RunSummary
-from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.metrics import FIGURES, HEADLINE
 from medq_deg.models import published
 from medq_deg.models.base import Model
@@ -115,8 +114,6 @@ def print_scores(result: Mapping[str, Any]) -> None:
             soft_wrap=True,
             highlight=False,
         )
-    if note := sampling_note(result["sampling"]):
-        console.print(note, soft_wrap=True, highlight=False, markup=False)
     if note := result["model"].get("note"):
         console.print(f"The model is {note}.", soft_wrap=True, highlight=False)
 

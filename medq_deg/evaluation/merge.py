@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.sampling import keep_worst, record_identical
 from medq_deg.evaluation.store import RunFolder
 
 
@@ -47,4 +48,6 @@ def merge(parts: Sequence[Path], out: Path) -> tuple[int, int]:
                     if known.setdefault(name, record) is record:  # not known before
                         writer.append(record)
         target.tidy()
+        keep_worst(target, [folder.read_run() for folder in folders])
+        record_identical(target)
     return len(known), len(rows)

@@ -41,6 +41,14 @@ class Processes(Protocol):
         """Add to a count that all processes share, and return it."""
         ...
 
+    def tell(self, what: str, text: str) -> None:
+        """Leave a text for rank 0."""
+        ...
+
+    def told(self, what: str) -> list[str]:
+        """Return the texts that the other processes left; rank 0 asks once all have finished."""
+        ...
+
     def finish(self) -> None:
         """Return when every process has nothing left to do."""
         ...
@@ -67,6 +75,14 @@ class OneProcess:
         """Count."""
         self._counts[what] += rows
         return self._counts[what]
+
+    def tell(self, what: str, text: str) -> None:
+        """There is no other process to tell."""
+
+    def told(self, what: str) -> list[str]:
+        """Return nothing."""
+        del what
+        return []
 
     def finish(self) -> None:
         """Return at once."""
@@ -108,6 +124,14 @@ class LaunchedProcesses:
     def count(self, what: str, rows: int) -> int:
         """Count."""
         return int(self._store.add(f"count-{what}", rows))
+
+    def tell(self, what: str, text: str) -> None:
+        """Leave a text in the store."""
+        self._store.set(f"told-{what}-{self.rank}", text)
+
+    def told(self, what: str) -> list[str]:
+        """Return the texts of ranks 1 and up."""
+        return [self._store.get(f"told-{what}-{rank}").decode() for rank in range(1, self.size)]
 
     def finish(self) -> None:
         """Wait for all: a process that leaves early takes the others with it, and rank 0 may serve the store."""

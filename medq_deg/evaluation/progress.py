@@ -21,7 +21,7 @@ class Progress:
     failed : int
         Rows that failed since the start.
     error : str, optional
-        Why the row just asked failed.
+        Why the row just asked failed, unless an earlier one failed in the same words.
     accuracy : mapping of str to float
         Share of right votes so far at each severity of which this process has seen rows.
     missing : Missing
@@ -53,6 +53,7 @@ class Tally:
     def __init__(self, rows: Sequence[Mapping[str, Any]], total: int) -> None:
         self.done, self.total, self.failed = 0, total, 0
         self._error: str | None = None
+        self._told: set[str] = set()
         self._rows = rows
         self._votes = {name: [0, 0] for name in SEVERITY_NAMES}
         self.missing = Missing()
@@ -62,7 +63,9 @@ class Tally:
         self._error = None
         if record["status"] != "ok":
             self.failed += 1
-            self._error = f"{record['id']}: {record['error']}"
+            if record["error"] not in self._told:
+                self._told.add(record["error"])
+                self._error = f"{record['id']}: {record['error']}"
             return
         self.done += 1
         row = self._rows[index]

@@ -8,6 +8,7 @@ from pathlib import Path
 import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.records import reread
+from medq_deg.evaluation.sampling import keep_worst
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.models.parsing import check_parser
 
@@ -69,4 +70,5 @@ def reparse(
     with target.locked():
         target.write_answers(records)
         target.start({**run["settings"], "parser": chosen}, {**run.get("environment", {}), "reparsed": made}, rows)
+        keep_worst(target, [run])
     return changed, len(records)

@@ -22,7 +22,7 @@ from medq_deg.evaluation.missing import Missing
 from medq_deg.evaluation.processes import OneProcess, Processes
 from medq_deg.evaluation.progress import Progress, Tally
 from medq_deg.evaluation.rows import Chosen, text_columns
-from medq_deg.evaluation.sampling import record_identical, recording
+from medq_deg.evaluation.sampling import record_identical, record_processes, recording
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.evaluation.watch import Watch
 from medq_deg.evaluation.work import WorkList, stop_on_signal
@@ -159,7 +159,7 @@ def evaluate(
         with (
             folder.open_answers(_file_name(name, processes)) as writer,
             stop_on_signal(work, tell_stop),
-            recording(folder, model, lead=processes.rank == 0) as note,
+            recording(folder, model, processes) as note,
         ):
             progress(tally.progress())
             for index, record in ask(model, work, columns, manner):
@@ -170,6 +170,8 @@ def evaluate(
                 work.stopped |= watch.see(record)
                 progress(tally.progress(before + processes.count("ok", 0)))
         processes.finish()
+        if processes.rank == 0:
+            record_processes(folder, processes)
         if processes.rank == 0 and shard is None:
             folder.tidy()
             record_identical(folder)

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import reduce
 from typing import Any, Final
 
+from medq_deg.evaluation.processes import Processes
 from medq_deg.evaluation.store import RUN, RunFolder
 from medq_deg.files import read_json, replace_file
 from medq_deg.models.base import Model
 
 SAMPLING: Final = "sampling"
 """Key of `run.json`: "neutral" (true, false or "unknown"), "sent" (the fields), "how" (that is known), "identical"."""
-
-IDENTICAL: Final = "the votes of every row are identical, so the model was not sampled, or is certain of everything"
-"""Why a run of identical votes gets no verdict."""
 
 _ORDER: Final = (False, "unknown", True)
 
@@ -34,26 +33,39 @@ class Recorder:
     """
 
     def __init__(self, folder: RunFolder, model: Model) -> None:
-        self._path = folder.path / RUN
-        self._record = getattr(model, "record", None)
-        self._before: Mapping[str, Any] = read_json(self._path).get(SAMPLING) or {}
+        self._folder, self._model = folder, model
+        self._before: Mapping[str, Any] = read_json(folder.path / RUN).get(SAMPLING) or {}
         self._written: dict[str, Any] = {}
 
     def write(self) -> None:
         """Write what is known now, if that is news."""
-        known = dict(self._record()) if self._record is not None else {}
-        sampling = known.get(SAMPLING) or {"neutral": "unknown", "sent": {}, "how": "the model does not say"}
-        known[SAMPLING] = worst(self._before, sampling)
-        known = json.loads(json.dumps(known))
+        stored = read_json(self._folder.path / RUN).get(SAMPLING) or {}
+        if stored != self._written.get(SAMPLING, self._before):
+            self._before = worst(self._before, stored)  # another shard of the run has written meanwhile
+        known = _known(self._model)
+        known[SAMPLING] = worst(self._before, known[SAMPLING])
         if known == self._written:
             return
         self._written = known
-        with replace_file(self._path) as file:
-            file.write(json.dumps({**read_json(self._path), **known}, indent=2).encode() + b"\n")
+        _write(self._folder, known)
+
+
+def _known(model: Model) -> dict[str, Any]:
+    """Return what a model records about itself, with `SAMPLING` in any case."""
+    record = getattr(model, "record", None)
+    known = dict(record()) if record is not None else {}
+    known.setdefault(SAMPLING, {"neutral": "unknown", "sent": {}, "how": "the model does not say"})
+    return dict(json.loads(json.dumps(known)))
+
+
+def _write(folder: RunFolder, known: Mapping[str, Any]) -> None:
+    path = folder.path / RUN
+    with replace_file(path) as file:
+        file.write(json.dumps({**read_json(path), **known}, indent=2).encode() + b"\n")
 
 
 @contextmanager
-def recording(folder: RunFolder, model: Model, *, lead: bool) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+def recording(folder: RunFolder, model: Model, processes: Processes) -> Iterator[Callable[[Mapping[str, Any]], None]]:
     """Record into `run.json` while a model answers; yield a function that is given each answer.
 
     Parameters
@@ -62,11 +74,14 @@ def recording(folder: RunFolder, model: Model, *, lead: bool) -> Iterator[Callab
         A run that was begun.
     model : Model
         Who answers.
-    lead : bool
-        Whether this process is the one that writes.
+    processes : Processes
+        Those that share the run: rank 0 writes, the others leave their record for `record_processes`.
     """
-    if not lead:
-        yield lambda record: None
+    if processes.rank:
+        try:
+            yield lambda record: None
+        finally:
+            processes.tell(SAMPLING, json.dumps(_known(model)[SAMPLING]))
         return
     recorder = Recorder(folder, model)
     told = False
@@ -83,14 +98,25 @@ def recording(folder: RunFolder, model: Model, *, lead: bool) -> Iterator[Callab
         recorder.write()
 
 
+def record_processes(folder: RunFolder, processes: Processes) -> None:
+    """Keep in `run.json` the worst of what the processes of a run recorded, once all have finished."""
+    keep_worst(folder, [{SAMPLING: json.loads(told)} for told in processes.told(SAMPLING)])
+
+
+def keep_worst(folder: RunFolder, runs: Iterable[Mapping[str, Any]]) -> None:
+    """Keep in `run.json` the worst record of sampling, its own or that of other runs whose answers it holds."""
+    before = folder.read_run().get(SAMPLING) or {}
+    now = reduce(worst, (run[SAMPLING] for run in runs if run.get(SAMPLING)), before)
+    if now != before:
+        _write(folder, {SAMPLING: now})
+
+
 def record_identical(folder: RunFolder) -> None:
     """Note in `run.json` whether the answers of every row are the same."""
-    run = folder.read_run()
+    sampling = folder.read_run().get(SAMPLING)
     identical = are_identical(folder.read_answers().values())
-    if run.get(SAMPLING) and run[SAMPLING].get("identical") != identical:
-        run[SAMPLING]["identical"] = identical
-        with replace_file(folder.path / RUN) as file:
-            file.write(json.dumps(run, indent=2).encode() + b"\n")
+    if sampling and sampling.get("identical") != identical:
+        _write(folder, {SAMPLING: {**sampling, "identical": identical}})
 
 
 def are_identical(rows: Iterable[Mapping[str, Any]]) -> bool:
@@ -141,14 +167,3 @@ def sampling_of(run: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> di
         served = "endpoint" in run["settings"]["model"]
         record = {"neutral": "unknown" if served else True, "sent": {}, "how": "the run is of an older version"}
     return {**record, "identical": are_identical(rows)}
-
-
-def sampling_note(sampling: Mapping[str, Any]) -> str | None:
-    """Return the sentence that stands beside confidence and verdict, None if there is nothing to say."""
-    if sampling["identical"]:
-        return f"{IDENTICAL[0].upper()}{IDENTICAL[1:]}: confidence says nothing, and no verdict is given."
-    if sampling["neutral"] is False:
-        return f"Sampling was not the model's own distribution ({sampling['how']}): confidence is not the model's."
-    if sampling["neutral"] == "unknown":
-        return f"Sampling is not known to be the model's own distribution ({sampling['how']})."
-    return None

@@ -12,11 +12,12 @@ from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
 from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
-from medq_deg.evaluation.sampling import IDENTICAL, sampling_of, withhold
+from medq_deg.evaluation.sampling import sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import summarize
 from medq_deg.results.answer import Answer, answer
+from medq_deg.results.sampling import IDENTICAL
 
 METRICS = "metrics.json"
 

@@ -15,7 +15,7 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.sampling import sampling_note
+from medq_deg.results.sampling import sampling_note
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 PATH: Final = ".eval_results/medq-deg.yaml"

@@ -24,7 +24,6 @@ import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
 from medq_deg.evaluation.controls import controls_told
-from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
@@ -32,6 +31,7 @@ from medq_deg.hub.refusals import check_repo, hub_errors
 from medq_deg.metrics.rows import SEPARATOR
 from medq_deg.metrics.summary import summarize
 from medq_deg.models.published import published_models
+from medq_deg.results.sampling import sampling_note
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 BENCHMARK_SOURCES: Final = ("gmai", "omnimedvqa", "medxpertqa", "release")

@@ -50,6 +50,9 @@ class BatchModel(EndpointModel):
         Seconds between two looks at a batch, more than 0.
     """
 
+    first_rows = 1
+    """One row is asked before the request files are made."""
+
     def __init__(self, *arguments: Any, folder: Path, poll: float = 60.0, **options: Any) -> None:
         if options.get("max_cost") is not None:
             raise MedqDegError("a batch is charged as a whole: --max-cost cannot be used with --batch")
@@ -66,6 +69,7 @@ class BatchModel(EndpointModel):
         MedqDegError
             As `EndpointModel.answer`, and if a batch fails as a whole.
         """
+        self.begin()
         with running_loop() as loop:
             batches = _Batches(self, queries, trials)
             replies = batches.run()
@@ -111,6 +115,8 @@ class _Batches:
                 if self.rows and not learned:
                     learned = True
                     await self.asker.ask(next(iter(self.rows.values())))
+                    for reply in self._finished():
+                        yield reply
                 if self.rows and not self.stopped:
                     await self._submit()
             for reply in self._finished():
@@ -127,6 +133,7 @@ class _Batches:
         for name, row in list(self.rows.items()):
             if row.failure is not None or len(row.votes) == row.trials:
                 del self.rows[name]
+                self.model.count(row)
                 yield reply_to(row)
 
     async def _shown(self, row: Row) -> Shown | None:

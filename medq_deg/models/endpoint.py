@@ -95,6 +95,9 @@ class EndpointModel:
 
     takes_orders = True
 
+    first_rows = 3
+    """Rows from whose usage the others are estimated."""
+
     def __init__(
         self,
         url: str,
@@ -153,7 +156,7 @@ class EndpointModel:
             self.memory.recognise(kind, "its host")
         self._watch = _SamplingWatch()
         self._most_requests = 1
-        # Of the rows that have their reply: usage counts those in flight too.
+        # Of the rows of this call of `answer` that have their reply: usage counts those in flight too.
         self._done: Counter[str] = Counter()
         self._charged = 0.0
         self._warned: set[str] = set()
@@ -179,8 +182,18 @@ class EndpointModel:
         """Whether the server left tokens uncounted, as llama.cpp does with all choices but one."""
         return self.memory.at_least
 
+    @property
+    def longest_answer(self) -> int | None:
+        """Most tokens of one answer that a request asks for; None where it sets no limit."""
+        fields = {**self.server.sampling, **self.server.extra_body}
+        limits = [fields[name] for name in _LENGTHS if isinstance(fields.get(name), int)]
+        return max(limits, default=None)
+
     def estimate(self, rows: int) -> Estimate | None:
-        """Return what a number of rows take if they are like those that have their reply, None before the first."""
+        """Return what a number of rows take if they are like those of this run that have their reply.
+
+        None before the first.
+        """
         if not self._done["rows"]:
             return None
         cost = self._charged or (None if self.prices is None else self.prices.cost(self._done))
@@ -222,6 +235,7 @@ class EndpointModel:
             `give_up_after` failed rows in a row.
         """
         claims = queries.claim()
+        self.begin()
         spent_before = self.cost or 0.0
         # What ended: a row's future, or None for a request within a row, which leaves room for another.
         ended: SimpleQueue[Future[None] | None] = SimpleQueue()
@@ -257,12 +271,21 @@ class EndpointModel:
                         breaker.see(row, self.memory.served)
                         self._watch.see(row)
                         self._most_requests = max(self._most_requests, row.requests)
-                        self._done.update({"rows": 1, "requests": row.requests, **row.usage})
-                        self._charged += row.charged
+                        self.count(row)
                         self._warn_of_models()
                         yield reply_to(row)
             finally:
                 asyncio.run_coroutine_threadsafe(asker.close(), loop).result()
+
+    def begin(self) -> None:
+        """Forget what the rows of an earlier run took: those of another run, such as a blind one, are other rows."""
+        self._done.clear()
+        self._charged = 0.0
+
+    def count(self, row: Row) -> None:
+        """Count what a row took that has its reply."""
+        self._done.update({"rows": 1, "requests": row.requests, **row.usage})
+        self._charged += row.charged
 
     def _has_room(self, rows: Collection[Row]) -> bool:
         """Whether another row would find a free slot.

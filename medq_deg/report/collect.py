@@ -15,12 +15,13 @@ from typing import Any
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
-from medq_deg.evaluation.sampling import IDENTICAL, withhold
+from medq_deg.evaluation.sampling import withhold
 from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered, read_blind
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
 from medq_deg.report.text import shorten, visible
 from medq_deg.results.answer import Answer, answer
+from medq_deg.results.sampling import IDENTICAL
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 LONGEST_NAME = 60

@@ -15,7 +15,6 @@ import medq_deg
 from medq_deg import demo
 from medq_deg.data.load import EMBEDDED
 from medq_deg.evaluation.missing import missing_sentences
-from medq_deg.evaluation.sampling import sampling_note
 from medq_deg.report import text, verdicts
 from medq_deg.report.breaks import PLAIN
 from medq_deg.report.browser import Browser
@@ -28,6 +27,7 @@ from medq_deg.report.pairs import OUTCOMES, SURE
 from medq_deg.report.terms import TERMS, explained
 from medq_deg.report.view import Part
 from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
+from medq_deg.results.sampling import sampling_note
 
 _TEMPLATES = Path(__file__).with_name("templates")
 
@@ -160,7 +160,9 @@ def notes(runs: Sequence[Run]) -> list[str]:
         )
     notes += [f"{run.label}: {', '.join(run.controls.told)}." for run in runs if run.controls and run.controls.told]
     notes += [f"{run.label}: {check}" for run in runs for check in run.answered.checks]
-    notes += [f"{run.label}: {told}" for run in runs if (told := sampling_note(run.answered.sampling))]
+    if len(runs) > 1:  # the answer of a run alone says so itself
+        told = [(run, sampling_note(run.answered.sampling)) for run in runs]
+        notes += [f"{run.label}: {note}" for run, note in told if note and note not in run.answer.evidence]
     for run in runs:
         if (said := run.answered.settings["model"].get("note")) and not shown:
             notes.append(f"{run.label}: {said}.")

@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from medq_deg.metrics.johnson import TOO_FEW
 from medq_deg.results.numbers import change_of_100, more_or_fewer, of_100, range_of_100
+from medq_deg.results.sampling import sampling_note
 
 Tone: TypeAlias = Literal["good", "bad", "unsure"]
 Scores: TypeAlias = Mapping[str, Any]
@@ -143,18 +144,11 @@ def _class(scores: Scores, margin: float) -> str:
 def withheld(scores: Scores) -> str:
     """Say why nothing is said about sureness; empty where nothing stands in the way."""
     sampling = scores.get("sampling") or {}
-    if sampling.get("identical"):
-        return (
-            "All votes of every row are the same: the server does not sample, so how sure the model is was not measured"
-        )
-    if sampling.get("neutral") is False:
-        return (
-            "The server changes how answers are sampled, so how sure the model seems may be the server's doing and not "
-            "the model's"
-        )
+    if sampling.get("identical") or sampling.get("neutral") is False:
+        return (sampling_note(sampling) or "").rstrip(".")
     reason = ((scores.get("dunning_kruger") or {}).get("agreement_shift") or {}).get("reason")
     if reason == TOO_FEW:
-        return "There are too few questions, with changes so uneven, to say what its sureness does"
+        return f"{_TOO_FEW}, with changes so uneven, to say what its sureness does"
     return f"{reason[:1].upper()}{reason[1:]}".rstrip(".") if reason else ""
 
 
@@ -356,18 +350,21 @@ _WORDS: Final = {
     "undecided": _undecided,
 }
 
+_TOO_FEW: Final = "There are too few questions"
+
 _DECIDED: Final = ("gained", "kept", "falls_unnoticed", "falls_noticed", "falls_unclear", "undecided")
 
 
 def _notes(key: str, scores: Scores, margin: float) -> tuple[str, ...]:
     """Return the sentences that qualify an answer, the weightiest first."""
     notes = []
+    reason = withheld(scores)
+    sampled = sampling_note(scores.get("sampling") or {})
+    if sampled and not (key == "falls_unclear" and sampled == f"{reason}."):  # its evidence says so
+        notes.append(sampled)
     if key in _DECIDED:
-        reason = withheld(scores)
-        if reason and not key.startswith("falls") and not reason.startswith("There are too few"):
+        if reason and f"{reason}." not in notes and not key.startswith("falls") and not reason.startswith(_TOO_FEW):
             notes.append(f"{reason}.")
-        elif not reason and (scores.get("sampling") or {}).get("neutral") == "unknown":
-            notes.append("Whether the server samples as the model would by itself is not known.")
         changes = {name: level.get("change_from_l0") or {} for name, level in scores["by_severity"].items()}
         mild = changes.get("L1", {}).get("accuracy_ci")
         if mild and mild[1] < 0:

@@ -12,16 +12,20 @@ from medq_deg.models.base import Queries, Reply
 
 
 class Slow:
-    """Takes SLOW_SECONDS for a row; on the rank SLOW_RANK, ten times as long."""
+    """Takes SLOW_SECONDS for a row; on the rank SLOW_RANK, ten times as long, and not sampled neutrally."""
 
     def __init__(self, argument: str) -> None:
         self.name = argument or "slow"
         self.seconds = float(os.environ.get("SLOW_SECONDS", "0"))
-        if os.environ.get("RANK") == os.environ.get("SLOW_RANK", "none"):
+        self.slow = os.environ.get("RANK") == os.environ.get("SLOW_RANK", "none")
+        if self.slow:
             self.seconds *= 10
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.name}
+
+    def record(self) -> dict[str, Any]:
+        return {"sampling": {"neutral": not self.slow, "sent": {"top_p": 1.0}, "how": "set"}}
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
         failing = os.environ.get("RANK") == os.environ.get("FAILING_RANK", "none")

@@ -153,12 +153,13 @@ def test_a_failed_row_on_one_rank_stops_no_other(environment: Environment, tmp_p
     out = tmp_path / "run"
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     script = [str(ROOT / "scripts" / "evaluate.py"), "--model", "slow", "--out", str(out)]
-    variables = environment(SLOW_SECONDS=0.005, SLOW_RANK=0, FAILING_RANK=1)
+    variables = environment(SLOW_SECONDS=0.005, SLOW_RANK=1, FAILING_RANK=1)
     done = subprocess.run([*launch, *script], env=variables, capture_output=True, text=True, check=False)
     assert "failed: demo-" in done.stderr
     assert "417 rows: 0 answered before, 416 now, 1 failed" in done.stdout
     assert "medq-deg: 1 rows failed; the same command asks them again" in done.stderr
     assert "stopped" not in done.stderr
+    assert json.loads((out / "run.json").read_text())["sampling"]["neutral"] is False  # rank 1's record, not rank 0's
 
 
 @pytest.mark.parametrize("size", ["2", "abc"])

@@ -9,12 +9,17 @@ from typing import Any
 
 import pytest
 
+from medq_deg.cli.tables import print_scores
 from medq_deg.demo import rows
-from medq_deg.evaluation.run import evaluate
-from medq_deg.evaluation.sampling import sampling_note, sampling_of, worst
+from medq_deg.evaluation.merge import merge
+from medq_deg.evaluation.processes import OneProcess
+from medq_deg.evaluation.reparse import reparse
+from medq_deg.evaluation.run import Shard, evaluate
+from medq_deg.evaluation.sampling import sampling_of, worst
 from medq_deg.evaluation.score import score_run
 from medq_deg.hub.entries import make_entries
 from medq_deg.report.write import write_report
+from medq_deg.results.sampling import sampling_note
 from tests.models.endpoint_rows import model
 from tests.models.faulty_server import FaultyServer, serving
 
@@ -93,3 +98,52 @@ def test_older_runs_are_read() -> None:
     assert sampling_of(served, [{"texts": ["A", "A"]}, {"texts": ["B", "B"]}])["identical"]
     assert not sampling_of(served, [{"texts": ["A", "A"]}, *varied])["identical"]
     assert not sampling_of(served, [])["identical"]
+
+
+def test_of_several_processes_the_worst_record_is_kept(tmp_path: Path) -> None:
+    class Rank(OneProcess):
+        """Rank 0 of three, whose others have left records."""
+
+        def told(self, what: str) -> list[str]:
+            records = ({"neutral": "unknown", "sent": {}}, {"neutral": False, "sent": {"top_k": 1}, "how": "rank 2"})
+            return [json.dumps(record) for record in records] if what == "sampling" else []
+
+    with serving(FaultyServer()) as server:
+        server.owner = "vllm"
+        evaluate(model(server.url), data()[:5], tmp_path, data_name="demo", trials=3, processes=Rank())
+    recorded = json.loads((tmp_path / "run.json").read_text())["sampling"]
+    assert recorded == {"neutral": False, "sent": {"top_k": 1}, "how": "rank 2", "identical": False}
+
+
+def test_what_is_merged_or_read_again_keeps_the_worst_record(tmp_path: Path) -> None:
+    parts = [tmp_path / f"part{number}" for number in (1, 2)]
+    with serving(FaultyServer()) as server:
+        for number, part in enumerate(parts, 1):
+            server.owner = "vllm" if number == 1 else ""
+            shard = Shard(number, 2)
+            evaluate(model(server.url), data()[:6], part, data_name="demo", trials=3, shard=shard)
+    neutral = [json.loads((part / "run.json").read_text())["sampling"]["neutral"] for part in parts]
+    assert neutral == [True, "unknown"]
+    for order in (parts, parts[::-1]):
+        whole = tmp_path / f"whole{order[0].name}"
+        merge(order, whole)
+        merged = json.loads((whole / "run.json").read_text())["sampling"]
+        assert (merged["neutral"], merged["identical"]) == ("unknown", False)
+        assert merged["sent"]
+        reparse(whole, tmp_path / f"again{order[0].name}", "vlmevalkit")
+        assert json.loads((tmp_path / f"again{order[0].name}" / "run.json").read_text())["sampling"] == merged
+
+
+@pytest.mark.parametrize("runs", [1, 2])
+def test_a_page_and_the_command_line_say_once_how_a_run_was_sampled(
+    runs: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [tmp_path / f"run{number}" for number in range(runs)]
+    with serving(FaultyServer()) as server:
+        for path in paths:
+            run(path, server)
+    told = "is not known to be the model's own distribution"
+    print_scores(score_run(paths[0], n_resamples=100))
+    assert capsys.readouterr().out.count(told) == 1
+    write_report(paths, tmp_path / "report.html", n_resamples=100)
+    assert (tmp_path / "report.html").read_text().count(told.replace("'", "&#39;")) == runs

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from medq_deg.cli.costs import telling_costs
+from medq_deg.cli.costs import share_budget, telling_costs
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.progress import Progress
+from medq_deg.models.base import Query
 from medq_deg.models.endpoint import EndpointModel
 from medq_deg.models.price import Prices, estimate
 from tests.models.endpoint_rows import Rows, ask, model
@@ -146,8 +148,14 @@ def test_the_first_rows_tell_what_the_others_take() -> None:
     told: list[str] = []
     with serving(FaultyServer()) as server:
         endpoint = model(server.url, prices=(1e4, 1e4), max_cost=1e6)
-        update = telling_costs(endpoint, lambda now: None, told.append)
+        update = telling_costs(endpoint, 4, lambda now: None, told.append)
         update(Progress(5, 2005, 0, None, {}))
+        assert server.asked == []
+        assert told == [
+            "5 rows are answered, 2000 are left: at most 256000 new tokens (2560.00 USD); prompt tokens and the cost "
+            "are estimated after the first 3 rows"
+        ]
+        told.clear()
         for number, _ in enumerate(endpoint.answer(Rows(6), 4), 1):
             update(Progress(5 + number, 2005, 0, None, {}))
     each = (PROMPT_TOKENS + 4 * COMPLETION_TOKENS) / 100
@@ -158,3 +166,43 @@ def test_the_first_rows_tell_what_the_others_take() -> None:
         f"{4000 * COMPLETION_TOKENS} new tokens, about {1000 * each:.2f} USD",
         "the run stops before 1e+06 USD are passed; the same command continues it",
     ]
+
+
+def test_before_it_asks_only_what_is_known_is_told() -> None:
+    def told(rows: int, **options: Any) -> str:
+        lines: list[str] = []
+        endpoint = model("http://localhost:1", **options)
+        telling_costs(endpoint, 10, lambda now: None, lines.append)(Progress(0, rows, 0, None, {}))
+        return "\n".join(lines)
+
+    assert told(7, max_new_tokens=20) == (
+        "7 are left: at most 1400 new tokens; prompt tokens are estimated after the first 3 rows"
+    )
+    assert told(1, extra_body={"max_tokens": None}) == "1 are left: prompt tokens are estimated after the first row"
+    assert "at most 7000 new" in told(7, extra_body={"max_tokens": None, "max_completion_tokens": 100})
+    assert told(0) == ""
+
+
+def test_an_estimate_counts_the_orders_of_the_options_and_forgets_an_earlier_run() -> None:
+    class Orders(Rows):
+        def __getitem__(self, index: int) -> Query:
+            query = super().__getitem__(index)
+            orders = ((0, 1, 2, 3), (1, 2, 3, 0), (2, 3, 0, 1))
+            return replace(query, orders=orders, prompts=tuple(f"{query.prompt} {order}" for order in orders))
+
+    with serving(FaultyServer()) as server:
+        endpoint = model(server.url, prices=(1.0, 1.0))
+        list(endpoint.answer(Rows(4), 6))
+        assert endpoint.estimate(100).requests == 100  # type: ignore[union-attr]
+        list(endpoint.answer(Orders(4), 6))
+        assert endpoint.estimate(100).requests == 300  # type: ignore[union-attr]
+
+
+def test_the_runs_and_processes_of_one_command_share_the_largest_cost() -> None:
+    prices = Prices(1000.0, 2000.0)
+    with serving(FaultyServer()) as server:
+        endpoint = model(server.url, prices=(1000.0, 2000.0), max_cost=2.0, max_new_tokens=COMPLETION_TOKENS)
+        for _ in range(3):
+            share_budget(endpoint, 2.0, processes=2)
+            list(endpoint.answer(Rows(30), 4))
+        assert 0.5 < spent(server, prices) <= 1.0

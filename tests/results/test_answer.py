@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from medq_deg import demo
 from medq_deg.evaluation.score import read_answered, score_run
 from medq_deg.results.answer import CLASSES, answer, questions_needed, sureness
+from medq_deg.results.sampling import sampling_note
 from tests.report.outcomes import SCRIPTS, run_of
 
 
@@ -139,8 +140,8 @@ def test_sureness_is_told_from_its_paired_change(change: float, interval: list[f
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"sampling": {"neutral": False}}, "The server changes how answers are sampled"),
-        ({"sampling": {"neutral": True, "identical": True}}, "the server does not sample"),
+        ({"sampling": {"neutral": False}}, "Sampling was not the model's own distribution"),
+        ({"sampling": {"neutral": True, "identical": True}}, "The votes of every row are identical"),
         (
             {
                 "dunning_kruger__agreement_shift__verdict": "undecided",
@@ -154,15 +155,34 @@ def test_what_withholds_a_verdict_is_said(changes: dict[str, Any], reason: str) 
     told = answer(scores(**changes))
     assert told.key == "falls_unclear"
     assert reason in told.evidence
+    assert reason not in " ".join(told.notes)
     kept = answer(scores(**changes, dunning_kruger__accuracy_drop_ci=[-0.02, 0.02]))
     assert kept.key == "kept"
-    assert reason in " ".join(kept.notes)
+    assert " ".join(kept.notes).count(reason) == 1
 
 
 def test_a_server_that_nobody_knows_is_mentioned_but_does_not_decide() -> None:
     told = answer(scores(sampling={"neutral": "unknown"}))
     assert told.key == "falls_unnoticed"
     assert "is not known" in " ".join(told.notes)
+
+
+@pytest.mark.parametrize("changes", [case[1] for case in CASES])
+@pytest.mark.parametrize(
+    "sampling",
+    [
+        {"neutral": "unknown", "how": "nobody knows the server"},
+        {"neutral": False, "how": "the server says so"},
+        {"neutral": True, "identical": True},
+    ],
+)
+def test_whatever_the_answer_it_says_once_how_votes_were_sampled(
+    changes: dict[str, Any], sampling: dict[str, Any]
+) -> None:
+    told = answer(scores(**{**changes, "sampling": sampling}))
+    note = sampling_note(sampling)
+    assert note is not None
+    assert f"{told.evidence} {' '.join(told.notes)}".count(note) == 1
 
 
 def test_the_margin_is_an_option() -> None:
