@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.evaluation.processes import OneProcess
 from medq_deg.evaluation.records import FINISHES, record_of
 from medq_deg.evaluation.run import environment, fingerprint
 from medq_deg.evaluation.sampling import SAMPLING, are_identical, recording
@@ -127,7 +128,7 @@ def import_results(
     settings = _settings(asked, {**results.model, "name": name}, parser, votes.trials)
     with folder.locked():
         folder.start(settings, environment(1), asked.columns)
-        with recording(folder, cast("Any", told), lead=True) as note:
+        with recording(folder, cast("Any", told), OneProcess()) as note:
             folder.write_answers(records)
             for record in records:
                 note(record)
