@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
@@ -263,6 +264,7 @@ SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
         # The strings of the released files are not documented; these are the likely ones, in English and in Chinese.
         # There are two degrees, so "moderate" is the lesser beside "severe".
         **dict.fromkeys(("0", "l0", "good", "clean", "none", "reference", "original", "undegraded", "normal"), 0),
+        **dict.fromkeys(("no_degradation", "not_degraded", "good_quality", "high_quality", "original_quality"), 0),
         **dict.fromkeys(("1", "l1", "mild", "low", "slight", "light", "minor", "weak", "moderate", "medium"), 1),
         **dict.fromkeys(("2", "l2", "severe", "high", "heavy", "major", "strong"), 2),
         **dict.fromkeys(("原始", "原图", "原始图像", "清晰", "良好", "正常", "无", "无退化"), 0),
@@ -274,7 +276,7 @@ SEVERITY_ALIASES: Final[Mapping[str, int]] = MappingProxyType(
 )
 """What a severity may be called, after `_fold`. Several of them side by side count where they agree."""
 
-_SEVERITY_FILLERS: Final = frozenset({"level", "severity", "degree", "grade", "degradation", "quality", "image"})
+_SEVERITY_FILLERS: Final = frozenset({"level", "severity", "degree", "grade", "degradation", "image"})
 
 SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -316,8 +318,11 @@ SKILL_ALIASES: Final[Mapping[str, str]] = MappingProxyType(
 
 
 def _fold(name: str) -> str:
-    """Reduce a name to lower-case words joined by underscores: "Bias-Field  Artifact" to bias_field_artifact."""
-    return re.sub(r"[\W_]+", "_", name.casefold()).strip("_")
+    """Reduce a name to lower-case words joined by underscores: "Bias-Field  Artifact" to bias_field_artifact.
+
+    Letters of full width, as Chinese keyboards give them, count as the ordinary ones.
+    """
+    return re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", name).casefold()).strip("_")
 
 
 def _resolver(names: Iterable[str], aliases: Mapping[str, str]) -> Mapping[str, str]:

@@ -90,6 +90,10 @@ def test_a_modality_outside_the_seven_is_refused(name: str) -> None:
         ("L2 (Moderate)", 2),
         ("LEVEL 1 - slight", 1),
         ("GOOD", 0),
+        ("No degradation", 0),
+        ("high quality", 0),
+        ("\uff33\uff25\uff36\uff25\uff32\uff25", 2),  # letters of full width
+        ("\uff2c\uff11", 1),
         ("Original", 0),
         ("original image", 0),
         ("轻度", 1),
@@ -106,7 +110,8 @@ def test_severities_are_understood_in_every_likely_form(word: int | str, severit
 
 
 @pytest.mark.parametrize(
-    "word", ["3", "catastrophic", "mild severe", "L3 (severe)", "L1 L2", "level", "", 3, -1, 0.5, False, [1]]
+    "word",
+    ["3", "catastrophic", "mild severe", "L3 (severe)", "L1 L2", "level", "low quality", "", 3, -1, 0.5, False, [1]],
 )
 def test_other_severities_are_refused(word: object) -> None:
     with pytest.raises(MedqDegError, match="severity must be 0, 1 or 2"):

@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from filelock import FileLock
 
+from medq_deg.data.encoding import pixels_only
 from medq_deg.data.features import encoded, features
 from medq_deg.data.known import cache_folder, remembered
 from medq_deg.data.schema import row, row_seed
 from medq_deg.data.shards import ROW_GROUP_BYTES
 from medq_deg.data.sources import LoadReport, read_release
 from medq_deg.data.stored import ContentDigest
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.taxonomy import SEVERITY_NAMES
 
@@ -100,7 +101,12 @@ def _convert(folder: Path, cache: Path, progress: Callable[[str, int, int], None
 def _rows(folder: Path, report: LoadReport) -> Iterator[tuple[dict[str, Any], bytes]]:
     for record in read_release(folder, report):
         seed = row_seed(0, record.key, record.degradation) if record.severity else 0
-        yield row(record.as_question(record.key), record.degradation, record.severity, seed), record.picture
+        try:
+            picture = pixels_only(record.picture)
+        except ImageError:
+            report.drop("picture that cannot be degraded", record.where)
+            continue
+        yield row(record.as_question(record.key), record.degradation, record.severity, seed), picture
 
 
 class _Split:

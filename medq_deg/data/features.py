@@ -8,6 +8,7 @@ from typing import Any
 
 from datasets import ClassLabel, Features, Image, Value
 
+from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import CATEGORY_LABELS, DEGRADATION_LABELS, LEVELS, MODALITIES, TASKS
 
 
@@ -39,7 +40,19 @@ def features() -> Features:
 
 
 def encoded(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a row with the codes of its class labels in place of their names, -1 for an empty name."""
+    """Return a row with the codes of its class labels in place of their names, -1 for an empty name.
+
+    Raises
+    ------
+    MedqDegError
+        For a name that no label has, such as that of a degradation that another program registered.
+    """
+    unknown = next((column for column, codes in _codes().items() if row[column] not in codes), None)
+    if unknown is not None:
+        raise MedqDegError(
+            f"row {row['id']!r} has the {unknown} {row[unknown]!r}, which is not known here; allowed: "
+            f"{', '.join(name for name in _codes()[unknown] if name)}"
+        )
     return {**row, **{column: codes[row[column]] for column, codes in _codes().items()}}
 
 

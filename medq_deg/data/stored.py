@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasets import Features
 
+from medq_deg.data.features import features
 from medq_deg.data.schema import COLUMNS, TEXT_COLUMNS
 from medq_deg.errors import MedqDegError, RowError
 from medq_deg.images import open_image
@@ -124,6 +125,19 @@ def _checked(path: Path) -> pq.ParquetFile:
     lacking = [name for name in COLUMNS if name not in file.schema_arrow.names]
     if lacking:
         raise MedqDegError(f"{path}: lacks the columns {', '.join(lacking)}")
+    found = Features.from_arrow_schema(file.schema_arrow)
+    nameless = [
+        name
+        for name, feature in features().items()
+        if hasattr(feature, "names")
+        and pa.types.is_integer(file.schema_arrow.field(name).type)
+        and not hasattr(found[name], "names")
+    ]
+    if nameless:
+        raise MedqDegError(
+            f"{path}: the numbers in {', '.join(nameless)} have no names, since the file has lost the description that "
+            "`datasets` writes beside them; make it again with `medq-deg build`"
+        )
     return file
 
 

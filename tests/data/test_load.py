@@ -16,7 +16,7 @@ import pytest
 
 import medq_deg
 from medq_deg import cli
-from medq_deg.data import convert, known
+from medq_deg.data import convert, features, known
 from medq_deg.data.build import build
 from medq_deg.data.builder import MedqDegBuilder
 from medq_deg.data.schema import COLUMNS, TEXT_COLUMNS
@@ -218,6 +218,41 @@ def test_files_that_are_no_shards_are_refused_by_name(built: Path, tmp_path: Pat
     path.write_bytes(b"no parquet")
     with pytest.raises(MedqDegError, match=r"L1-00000\.parquet: is no parquet file"):
         medq_deg.open_data(str(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("order", ["none is the last label", "no names"])
+def test_labels_of_shards_are_read_by_their_names_or_refused(built: Path, tmp_path: Path, order: str) -> None:
+    shutil.copytree(built, tmp_path / "data")
+    for path in (tmp_path / "data" / "data").glob("*.parquet"):
+        table = pq.read_table(path)
+        columns = datasets.Features.from_arrow_schema(table.schema)
+        rows = table.to_pylist()
+        for name in ("degradation", "category"):
+            before = columns[name].names
+            columns[name] = datasets.ClassLabel(names=[*before[1:], before[0]])
+            for row in rows:
+                row[name] = columns[name].str2int(before[row[name]])
+        schema = columns.arrow_schema if order != "no names" else columns.arrow_schema.remove_metadata()
+        pq.write_table(pa.Table.from_pylist(rows, schema), path)
+    if order == "no names":
+        with pytest.raises(
+            MedqDegError, match="the numbers in modality, task, level, degradation, category have no na"
+        ):
+            medq_deg.open_data(str(tmp_path / "data"))
+        return
+    wanted, found = medq_deg.open_data(str(built)), medq_deg.open_data(str(tmp_path / "data"))
+    assert list(found.columns()) == list(wanted.columns())
+    assert found.fingerprint == wanted.fingerprint
+    loaded = datasets.load_dataset("medq-deg", data_dir=str(tmp_path / "data"), split="L1")
+    names = loaded.features["degradation"].int2str(loaded["degradation"][:])
+    assert names == [row["degradation"] for row in wanted.columns() if row["severity"] == 1]
+
+
+def test_a_label_that_is_not_known_here_is_named(built: Path) -> None:
+    with pytest.raises(
+        MedqDegError, match=r"row '.*' has the degradation 'fog', which is not known here; allowed: none"
+    ):
+        features.encoded({**next(medq_deg.open_data(str(built)).columns()), "degradation": "fog"})
 
 
 def test_a_release_without_a_usable_row_says_why_and_leaves_nothing(tmp_path: Path) -> None:

@@ -100,6 +100,16 @@ def test_a_mask_keeps_its_type_and_shape(dtype: type) -> None:
     assert set(np.unique(result)) == {0, 1}
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.float16, np.uint32, np.int64, np.uint64, np.float64])
+def test_a_mask_s_values_are_moved_and_never_changed(dtype: type) -> None:
+    limits = np.iinfo(dtype) if np.issubdtype(dtype, np.integer) else np.finfo(dtype)
+    values = np.array([0, 1, 3, limits.min, limits.max, limits.max - limits.max // 3], dtype)
+    mask = np.random.default_rng(0).choice(values, (96, 128))
+    turned = A.Compose([Degrade("object_rotation", 2)], seed=1)(image=np.zeros((96, 128), np.uint8), mask=mask)["mask"]
+    assert not np.array_equal(turned, mask)
+    assert set(np.unique(turned)) == set(values)
+
+
 def test_severity_0_moves_nothing() -> None:
     pipeline = A.Compose([Degrade("object_rotation", 0)])
     mask = np.eye(64, dtype=np.uint8)

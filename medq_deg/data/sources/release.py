@@ -6,7 +6,7 @@ Which clean row a degraded row comes from is not written in the files; `_CleanRo
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -97,8 +97,11 @@ def _records_of_file(
 ) -> Iterator[SourceRecord]:
     pictures = TablePictures(file.table, file.table.path.parent)
     seen: set[tuple[str, str, int]] = set()
+    rows = iter(file.table.rows())
     if not file.clean:
-        clean.judge(file)
+        first = list(islice(rows, _SAMPLE))
+        clean.judge(file.split, first)
+        rows = chain(first, rows)
 
     def convert(row: Row) -> SourceRecord:
         pictures.remember(row)
@@ -135,7 +138,7 @@ def _records_of_file(
             report.note(note, row.where)
         return record
 
-    return collect(file.table.rows(), convert, report)
+    return collect(rows, convert, report)
 
 
 def _asked(row: Row) -> tuple[str, Question]:
@@ -166,22 +169,22 @@ class _CleanRows:
                 keys.append(key)
         return key
 
-    def judge(self, file: _File) -> None:
-        """Find out whether the indices of a file of degraded rows are those of the clean rows of its split."""
+    def judge(self, split: str, rows: Iterable[Row]) -> None:
+        """Find out from some degraded rows whether their indices are those of the clean rows of their split."""
         agree, known = 0, 0
-        for row in islice(file.table.rows(), _SAMPLE):
+        for row in rows:
             try:
                 if row.problem is not None:
                     continue
                 given, question = _asked(row)
             except BadRow:
                 continue
-            index = self._index_of(file.split, given)
+            index = self._index_of(split, given)
             if index is not None:
                 known += 1
-                agree += self._content[file.split, index] == _content(question)
+                agree += self._content[split, index] == _content(question)
         if known and agree >= _ENOUGH * known:
-            self._shared.add(file.split)
+            self._shared.add(split)
 
     def key_of(self, split: str, given: str, question: Question) -> tuple[str, str | None]:
         """Return the key of a degraded row's clean row, and what the report should note about it."""
