@@ -1,7 +1,8 @@
 """Coloured markings on grey pictures: a box, a contour, an arrow, lifted off before a degradation and put back after.
 
 A pixel at the edge of a line is ``(1 - a) g + a c``: g the grey of the picture, c the colour of the line. The colour's
-chroma is known from the line's core and grey has none, so a pixel's chroma tells its share a. The grey picture under a
+chroma is known from the line's core and grey has none, so a pixel's chroma tells its share a. A JPEG spreads colour
+further than light: where line and picture differ in luminance, a is no more than that tells. The grey picture under a
 marking is filled in before the degradation, or the marking's own luminance would be blurred, ghosted or streaked into
 it; and after it exactly the grey share of each pixel is exchanged.
 """
@@ -27,6 +28,8 @@ _GREY_REST = 12
 
 _FAINT = 8  # chroma below which a pixel at a marking's edge counts as grey
 _MARGIN = 24  # px around a marking that filling in looks at
+_CONTRAST = 15  # grey levels between line and picture from which luminance tells a share
+_SLACK = 0.02  # of a share that luminance tells: the picture under the line is known only nearly
 _FILL_SIZES = (5, 9, 17, 33, 65)  # px
 
 
@@ -84,8 +87,20 @@ def lift(array: ByteImage) -> Marking | None:
     share = np.where((near > 0) & (colour >= _FAINT), share, 0).astype(np.float32)
     hole = np.asarray(cv2.dilate((share > 0).astype(np.uint8), _box(3)) & np.asarray(near, np.uint8), np.uint8)
     grey = np.asarray(cv2.cvtColor(array, cv2.COLOR_RGB2GRAY), np.uint8)
+    luminance = grey[window].astype(np.float32)
     grey[window] = _fill(grey[window], hole)
-    return Marking(array, grey, share, window)
+    return Marking(array, grey, _bounded(share, luminance, grey[window], core[window]), window)
+
+
+def _bounded(share: FloatImage, luminance: FloatImage, filled: ByteImage, core: NDArray[np.uint8]) -> FloatImage:
+    """Return the shares that chroma tells, lowered to those that luminance tells where it tells anything."""
+    solid = core.astype(np.float32)
+    count = cv2.boxFilter(solid, -1, (7, 7), normalize=False)
+    line = cv2.boxFilter(luminance * solid, -1, (7, 7), normalize=False) / np.maximum(count, 1)
+    contrast = line - filled
+    clear = (share < 1) & (np.abs(contrast) >= _CONTRAST)
+    told = np.clip((luminance - filled) / np.where(clear, contrast, 1), 0, 1) + _SLACK
+    return np.asarray(np.where(clear, np.minimum(share, told), share), np.float32)
 
 
 def _fill(picture: ByteImage, hole: NDArray[np.uint8]) -> ByteImage:

@@ -16,8 +16,11 @@ from typing import Final
 from medq_deg.degradations import apply
 from medq_deg.degradations.registry import DEGRADATIONS
 
-DEGRADATION_VERSION: Final = 2
-"""1: the first. 2: closed-form CT, table noise, Rician noise of MRI, blood cells and movement made anew."""
+DEGRADATION_VERSION: Final = 3
+"""1: the first. 2: closed-form CT, table noise, Rician noise of MRI, blood cells and movement made anew.
+
+3: no halo around a marking that a JPEG has spread.
+"""
 
 _NOT_PICTURES = ("medq_deg.taxonomy", "medq_deg.errors")
 

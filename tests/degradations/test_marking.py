@@ -74,6 +74,22 @@ def test_a_marking_on_a_jpeg_is_kept_too() -> None:
     assert np.abs(kept[core].astype(int) - image[core]).mean() < 5
 
 
+@pytest.mark.parametrize("name", ["xray_chest_pa", "ct_abdomen"])
+@pytest.mark.parametrize("colour", [(0, 160, 255), (255, 0, 0)])
+def test_colour_that_a_jpeg_spreads_beside_a_line_leaves_no_halo(name: str, colour: tuple[int, int, int]) -> None:
+    def saved(image: Image) -> Image:
+        _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 90])
+        return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+
+    marked = grey(name)
+    contour(marked, colour)
+    drawn = (marked != grey(name)).any(axis=2).astype(np.uint8)
+    beside = cv2.dilate(drawn, np.ones((3, 3), np.uint8)) > drawn
+    truth = degrade(saved(grey(name)), "exposure", 2, 1)[..., 0].astype(float)
+    kept = cv2.cvtColor(degrade(saved(marked), "exposure", 2, 1, keep_marking=True), cv2.COLOR_RGB2GRAY)
+    assert abs((kept - truth)[beside].mean()) < 8
+
+
 def test_pixels_that_are_no_marking_stay_grey() -> None:
     marked = grey()
     box(marked, (255, 0, 0))
