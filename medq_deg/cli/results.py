@@ -56,7 +56,7 @@ def compare(
         _written(out)
 
 
-@results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort drop --out board.md")
+@results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort change --out board.md")
 def leaderboard(
     runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of runs.")] = None,
     sort: Annotated[str, typer.Option(help="Column to sort by.")] = "accuracy_l2",

@@ -1,8 +1,7 @@
 """Offering the results of a run to the Hub: figures to a model's repository, or answers to a dataset of results.
 
 `prepare` and `prepare_results` check the run and say what would change; `send` opens one pull request with one commit,
-so the repository gets all of it or nothing. Only whole runs on the benchmark's own data are accepted, of trained
-models, parsed strictly.
+so the repository gets all of it or nothing. What may be submitted is for `medq_deg.results.ranking` to say.
 """
 
 from __future__ import annotations
@@ -23,19 +22,13 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
-from medq_deg.evaluation.controls import controls_told
 from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
 from medq_deg.hub.refusals import check_repo, hub_errors
-from medq_deg.metrics.rows import SEPARATOR
-from medq_deg.metrics.summary import summarize
 from medq_deg.models.published import published_models
-from medq_deg.results.sampling import sampling_note
-from medq_deg.taxonomy import SEVERITY_NAMES
-
-BENCHMARK_SOURCES: Final = ("gmai", "omnimedvqa", "medxpertqa", "release")
-"""Values of the column `source` that the benchmark's rows have; "demo" and a user's own "folder" are not among them."""
+from medq_deg.results.parts import parts_of
+from medq_deg.results.ranking import Asked, asked_of, findings
 
 RESULTS: Final = "results"
 """Folder of a results dataset; each submission has a folder of its own in it, so that two never conflict."""
@@ -58,7 +51,6 @@ ROW_COLUMNS: Final = (
 )
 """What is published of a row: enough to score it again, but no picture and no text of a source."""
 
-_CELL = ("severity", "degradation", "modality")
 _SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@]+:[^/\s\"@]+@")
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
 _SECRET_LENGTH = 8
@@ -160,7 +152,8 @@ def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submissio
     public = [{**{name: row[name] for name in ROW_COLUMNS}, "num_choices": len(row["options"])} for row in rows]
     said = _lines(answers[row["id"]] for row in rows)
     digest = hashlib.sha256(_json(settings) + said).hexdigest()
-    entry = leaderboard_entry(result, [{**row, **answers[row["id"]]} for row in public], digest)
+    asked = asked_of(settings, rows, 0, result["sampling"])
+    entry = leaderboard_entry(result, [{**row, **answers[row["id"]]} for row in public], asked, digest)
     folder = f"{RESULTS}/{safe_name(settings['model']['name'])}-{digest[:8]}"
     files = {
         f"{folder}/{LEADERBOARD}": _json(entry),
@@ -175,8 +168,8 @@ def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submissio
         raise MedqDegError(f"{repo}: holds this run already, in {folder}")
     told = [f"+ {path} ({len(content):,} bytes)" for path, content in files.items()]
     told += [f"    {task}: {value:.2f} %" for task, value in entry["values"].items()]
-    if note := sampling_note(result["sampling"]):
-        told.append(note)
+    for finding in findings(asked):
+        told.append(f"{'A leaderboard will not rank it' if finding.unranked else 'Said beside it'}: {finding.text}.")
     title = f"Add MedQ-Deg results of {' '.join(str(settings['model']['name']).split())[:100]}"
     return Submission(repo, "dataset", title, files, current, commit, "\n".join(told))
 
@@ -212,7 +205,9 @@ def send(submission: Submission) -> str:
     return str(sent.pr_url)
 
 
-def leaderboard_entry(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], digest: str) -> dict[str, Any]:
+def leaderboard_entry(
+    result: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], asked: Asked, digest: str
+) -> dict[str, Any]:
     """Return what a leaderboard shows of a run.
 
     Parameters
@@ -221,18 +216,19 @@ def leaderboard_entry(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any
         What `score_run` returned.
     rows : sequence of mappings
         Rows joined with their answers.
+    asked : Asked
+        What was asked and how: decides whether a leaderboard ranks the run.
     digest : str
         SHA-256 of settings and answers.
 
     Returns
     -------
     dict
-        `values` has the figures in percent; `cells` the rows, accuracy and confidence, as fractions, of every
-        combination of severity, degradation and modality, so that any choice of them is a weighted mean.
+        `values` has the figures in percent; `asked`, `cells` and `families` are those of
+        `medq_deg.results.ranking.Asked` and `medq_deg.results.parts.Parts`, as fractions.
     """
     model = result["model"]
     source: Any = "probabilities" if model.get("votes") == "exact" else "votes"
-    crossed = summarize(rows, by=[_CELL], source=source, confidence_level=None)["by"][SEPARATOR.join(_CELL)]
     known = _published(model["name"])
     parameters = model.get("parameters")
     return {
@@ -244,13 +240,8 @@ def leaderboard_entry(result: Mapping[str, Any], rows: Sequence[Mapping[str, Any
         "votes": model.get("votes", "sampled"),
         "trials": result["trials"],
         "values": values(result),
-        "cells": [
-            {
-                **dict(zip(_CELL, key.split(SEPARATOR), strict=True)),
-                **{name: cell[name] for name in ("n", "accuracy", "confidence")},
-            }
-            for key, cell in crossed.items()
-        ],
+        "asked": asked.as_json(),
+        **parts_of(rows, source).as_json(),
     }
 
 
@@ -273,30 +264,14 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
     rows = folder.read_rows()
     if not rows:
         raise MedqDegError(f"{run}: the run has no rows")
-    if note := settings["model"].get("note"):
-        raise MedqDegError(f"{run}: the model is {note}; results of demonstration models are not submitted")
-    if settings.get("parser") != "strict":
-        raise MedqDegError(
-            f"{run}: its answers were parsed by {settings.get('parser')!r}; only strict parsing is submitted"
-        )
-    if told := controls_told(settings):
-        raise MedqDegError(f"{run}: is a control run ({'; '.join(told)}); only runs as the paper's are submitted")
-    # The name of the data is the user's; the rows say where they come from, and the fingerprint that they are the ones
-    # that were asked.
-    foreign = sorted({str(row["source"]) for row in rows}.difference(BENCHMARK_SOURCES))
-    if settings["data"]["name"] == "demo" or foreign:
-        what = "the demo set" if "demo" in {settings["data"]["name"], *foreign} else f"data from {', '.join(foreign)}"
-        raise MedqDegError(f"{run}: is a run on {what}, which is not the benchmark")
-    missing = [name for number, name in enumerate(SEVERITY_NAMES) if number not in {row["severity"] for row in rows}]
-    if missing:
-        raise MedqDegError(f"{run}: has no rows at {', '.join(missing)}; a submission needs all of L0, L1 and L2")
     answers = folder.read_answers()
-    open_rows = sum(row["id"] not in answers for row in rows)
-    if open_rows:
-        raise MedqDegError(
-            f"{run}: {open_rows} of {len(rows)} rows have no answer; finish the run with the `medq-deg evaluate` "
-            "command that began it"
-        )
+    open_rows = [row for row in rows if row["id"] not in answers]
+    # The name of the data is the user's; the rows say where they come from, and `check_run` that they are the ones that
+    # were asked.
+    asked = asked_of(settings, [row for row in rows if row["id"] in answers], len(open_rows), {})
+    if refused := [finding.text for finding in findings(asked) if finding.refused]:
+        advice = "; finish the run with the `medq-deg evaluate` command that began it" if open_rows else ""
+        raise MedqDegError(f"{run}: cannot be submitted: {'; '.join(refused)}{advice}")
     check_counts(run, settings["trials"], rows, answers)
     if problems := check_run(run, held, rows, answers):
         raise MedqDegError(f"{run}: does not fit together. {' '.join(problems)}")

@@ -1,4 +1,7 @@
-"""The leaderboard: the paper's 40 models with any runs among them, sorted, as CSV, Markdown or JSON."""
+"""The leaderboard: the paper's 40 models with any runs among them, sorted, as CSV, Markdown, JSON or a page.
+
+What stands in the ranks is for `medq_deg.results.ranking` to say.
+"""
 
 from __future__ import annotations
 
@@ -9,36 +12,53 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.score import AnsweredRun, read_answered
 from medq_deg.files import replace_file
 from medq_deg.metrics import PairingWarning, summarize
-from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS, PublishedResult, published_results
+from medq_deg.models.published import published_models
+from medq_deg.report.published import PublishedResult, published_results
 from medq_deg.results.answer import answer
-from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
+from medq_deg.results.parts import Cell, parts_of
+from medq_deg.results.ranking import QUESTIONS, asked_of, findings, places
+from medq_deg.taxonomy import CATEGORIES, SEVERITIES, SEVERITY_NAMES
 
 PAPER: Final = "arXiv 2603.07769"
 YOURS: Final = "yours"
 """The group of a run."""
 
+Source: TypeAlias = Literal["paper", "run", "submitted"]
+"""Where an entry is from: published, a folder here, or a dataset of results."""
+
 FIGURES: Final = (
     "accuracy_l0",
     "accuracy_l1",
     "accuracy_l2",
-    "drop",
+    "change",
     "shift_l0",
     "shift_l1",
     "shift_l2",
 )
-_WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "drop")
-COLUMNS: Final = ("rank", "model", "group", *FIGURES, "data", "votes", "coverage", "comparable", "run", "notes")
+_WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "change")
+COLUMNS: Final = (
+    "rank",
+    "rank_low",
+    "rank_high",
+    "model",
+    "group",
+    *FIGURES,
+    "data",
+    "votes",
+    "coverage",
+    "comparable",
+    "run",
+    "notes",
+)
 """Every column, in order; a table can be sorted by any of them."""
 
-_BEST_IS_HIGH: Final = ("accuracy_l0", "accuracy_l1", "accuracy_l2", "coverage", "comparable", "votes")
-_ENOUGH: Final = 0.99
-"""Share of the paper's rows at each severity that a run must have to stand in its ranks."""
+_BEST_IS_HIGH: Final = ("accuracy_l0", "accuracy_l1", "accuracy_l2", "change", "coverage", "comparable", "votes")
 
 
 @dataclass(frozen=True)
@@ -51,8 +71,8 @@ class Entry:
         Its name and the paper's group, or "yours".
     accuracy_l0, accuracy_l1, accuracy_l2 : float, optional
         At each severity.
-    drop : float, optional
-        Accuracy at L0 minus that at L2; negative where the model got better.
+    change : float, optional
+        Accuracy at L2 minus that at L0; below 0 is worse.
     shift_l0, shift_l1, shift_l2 : float, optional
         Calibration Shift at each severity.
     data : str
@@ -61,18 +81,27 @@ class Entry:
         Votes per row, or "exact"; None for the paper's models.
     coverage : float
         Share of the rows that are answered.
-    comparable : bool
-        Whether the figures are from the paper's data.
     run : str
-        Folder of a run; empty for the paper's models.
-    notes : str
-        What keeps the figures from being compared with the paper's.
+        Folder of a run; else empty.
+    source : {"paper", "run", "submitted"}
+    size : float, optional
+        Billions of parameters; None where it is not known.
+    unranked : tuple of str
+        What keeps the entry out of the ranks, in words, see `medq_deg.results.ranking.findings`.
+    beside : tuple of str
+        What is to be said beside its figures.
+    families : mapping from str to (float, float)
+        Accuracy on clean images and on those degraded by each family, at both severities; empty if it is not known.
+    cells : tuple of Cell
+        The rows by severity, degradation and modality; empty for the paper's models.
     intervals : mapping from figure to (low, high)
         95 % intervals of a run's accuracies and shifts.
     answer : mapping, optional
         A run's answer in words, see `medq_deg.results.answer`.
     rank : int, optional
         Place by accuracy at L2 among the comparable models.
+    rank_low, rank_high : int, optional
+        Best and worst place that the number of questions allows, see `medq_deg.results.ranking.places`.
     """
 
     model: str
@@ -80,19 +109,35 @@ class Entry:
     accuracy_l0: float | None
     accuracy_l1: float | None
     accuracy_l2: float | None
-    drop: float | None
+    change: float | None
     shift_l0: float | None
     shift_l1: float | None
     shift_l2: float | None
     data: str = PAPER
     votes: int | str | None = None
     coverage: float = 1.0
-    comparable: bool = True
     run: str = ""
-    notes: str = ""
+    source: Source = "paper"
+    size: float | None = None
+    unranked: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+    families: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    cells: tuple[Cell, ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     answer: Mapping[str, Any] | None = None
     rank: int | None = None
+    rank_low: int | None = None
+    rank_high: int | None = None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether the figures may be read against the paper's."""
+        return not self.unranked
+
+    @property
+    def notes(self) -> str:
+        """What a reader should know of the figures, in one line."""
+        return "; ".join((*self.unranked, *self.beside))
 
 
 def leaderboard(
@@ -111,7 +156,7 @@ def leaderboard(
     runs : sequence of Path
         Folders of runs.
     sort_by : str
-        One of `COLUMNS`. Accuracies are sorted from high to low, drops and shifts from low to high, texts by the
+        One of `COLUMNS`. Accuracies and changes are sorted from high to low, shifts from low to high, texts by the
         alphabet; a model without the figure comes last.
     coverage : float
         Least share of its rows that each run must have answered, in [0, 1].
@@ -129,17 +174,33 @@ def leaderboard(
     """
     if sort_by not in COLUMNS:
         raise UnknownNameError("column", sort_by, COLUMNS)
-    entries = [_published(result) for result in published_results()]
+    entries = published_entries()
     for done, path in enumerate(runs):
         progress(done, len(runs))
         entries.append(_of_run(path, read_answered(path, coverage), n_resamples, seed))
     progress(len(runs), len(runs))
-    ranked, place = [], 0
-    for entry in _sorted(entries, "accuracy_l2"):
-        counts = entry.comparable and entry.accuracy_l2 is not None
-        place += counts
-        ranked.append(replace(entry, rank=place if counts else None))
-    return _sorted(ranked, sort_by)
+    return _sorted(ranked(entries), sort_by)
+
+
+def published_entries() -> list[Entry]:
+    """Return the paper's models."""
+    sizes = {model.name: model.parameters_billion for model in published_models()}
+    return [_published(result, sizes[result.name]) for result in published_results()]
+
+
+def ranked(entries: Iterable[Entry]) -> list[Entry]:
+    """Return entries, the best at L2 first, with their places among those that are comparable."""
+    entries = _sorted(entries, "accuracy_l2")
+    shares = [entry.accuracy_l2 for entry in entries if entry.comparable and entry.accuracy_l2 is not None]
+    given = iter(enumerate(places(shares, QUESTIONS), 1))
+    result = []
+    for entry in entries:
+        if entry.comparable and entry.accuracy_l2 is not None:
+            rank, (low, high) = next(given)
+            result.append(replace(entry, rank=rank, rank_low=low, rank_high=high))
+        else:
+            result.append(entry)
+    return result
 
 
 def to_csv(entries: Iterable[Entry]) -> str:
@@ -200,9 +261,11 @@ def shown(entry: Entry, column: str) -> str:
     value = getattr(entry, column)
     if value is None:
         return "" if column == "rank" else "-"
+    if column == "rank":
+        return f"{value} ({entry.rank_low}-{entry.rank_high})" if entry.rank_low != entry.rank_high else str(value)
     if column not in FIGURES:
         return str(value)
-    sign = "+" if column.startswith("shift") else ""
+    sign = "+" if column.startswith(("shift", "change")) else ""
     interval = entry.intervals.get(column)
     return f"{value:{sign}.3f}" + (f" [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]" if interval else "")
 
@@ -224,10 +287,27 @@ def one_line(text: object) -> str:
     return " ".join(str(text).encode("utf-8", "replace").decode().split())
 
 
-def _published(result: PublishedResult) -> Entry:
+def _published(result: PublishedResult, size: float | None) -> Entry:
     l0, l1, l2 = result.accuracy
     shifts = [at.shift for at in result.calibration] if result.calibration else [None] * len(SEVERITIES)
-    return Entry(result.name, result.group, l0, l1, l2, _rounded(l0 - l2), shifts[0], shifts[1], shifts[2])
+    families = {
+        name: (round(part.accuracy + part.drop, 6), part.accuracy)
+        for name, part in result.by_category.items()
+        if name in CATEGORIES
+    }
+    return Entry(
+        result.name,
+        result.group,
+        l0,
+        l1,
+        l2,
+        _rounded(l2 - l0),
+        shifts[0],
+        shifts[1],
+        shifts[2],
+        size=size,
+        families=families,
+    )
 
 
 def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
@@ -249,49 +329,32 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
     clean, severe = values["accuracy_l0"], values["accuracy_l2"]
     settings = run.settings
     exact = run.source == "probabilities"
-    notes = _notes(run, figures)
+    parts = parts_of(run.rows, run.source)
+    found = findings(asked_of(settings, run.rows, run.wanted - len(run.rows), run.sampling))
+    parameters = settings["model"].get("parameters")
     return Entry(
         model=one_line(settings["model"].get("name") or path.name),
         group=YOURS,
         accuracy_l0=clean,
         accuracy_l1=values["accuracy_l1"],
         accuracy_l2=severe,
-        drop=None if clean is None or severe is None else _rounded(clean - severe),
+        change=None if clean is None or severe is None else _rounded(severe - clean),
         shift_l0=values["shift_l0"],
         shift_l1=values["shift_l1"],
         shift_l2=values["shift_l2"],
         data=one_line(settings["data"].get("name")),
         votes="exact" if exact else settings["trials"],
         coverage=len(run.rows) / run.wanted,
-        comparable=not any(fatal for _, fatal in notes),
         run=one_line(path),
-        notes="; ".join(note for note, _ in notes),
+        source="run",
+        size=parameters / 1e9 if isinstance(parameters, int) else None,
+        unranked=tuple(one_line(finding.text) for finding in found if finding.unranked),
+        beside=tuple(one_line(finding.text) for finding in found if not finding.unranked),
+        families=parts.families,
+        cells=parts.cells,
         intervals=intervals,
         answer=answer({**run.facts, **summary}).as_json(),
     )
-
-
-def _notes(run: AnsweredRun, figures: Mapping[str, Any]) -> list[tuple[str, bool]]:
-    """Return what a reader should know of a run's figures, and whether it keeps them out of the paper's ranks."""
-    notes = []
-    if any(row.get("source") != "release" for row in run.rows):
-        notes.append(("other data than the paper's", True))
-    else:
-        counts = [figures.get(level, {}).get("n", 0) for level in SEVERITY_NAMES]
-        if any(count < _ENOUGH * wanted for count, wanted in zip(counts, PAPER_ROWS, strict=True)):
-            notes.append((f"{sum(counts)} of the paper's {sum(PAPER_ROWS)} rows", True))
-    if subset := run.settings.get("subset"):
-        notes.append((f"a subset of {run.wanted} of {subset['of']} rows", True))
-    if run.settings.get("picture", "shown") != "shown":
-        notes.append(("asked without its pictures", True))
-    if run.settings.get("orders", 1) > 1:
-        notes.append((f"options in {run.settings['orders']} orders, so no shift to set beside the paper's", False))
-    if len(run.rows) < run.wanted:
-        notes.append((f"{len(run.rows) / run.wanted:.1%} of its rows answered", False))
-    if run.source == "probabilities" or run.settings["trials"] != PAPER_TRIALS:
-        votes = "exact votes" if run.source == "probabilities" else f"{run.settings['trials']} votes"
-        notes.append((f"shift from {votes}, the paper's from {PAPER_TRIALS}", False))
-    return notes
 
 
 def _values(entry: Entry) -> dict[str, Any]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import medq_deg
@@ -23,13 +19,12 @@ from medq_deg.report.compare import SETTINGS
 from medq_deg.report.controls import control_views
 from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
 from medq_deg.report.hero import NAMES
+from medq_deg.report.html import TEMPLATES, environment, policy
 from medq_deg.report.pairs import OUTCOMES, SURE
 from medq_deg.report.terms import TERMS, explained
 from medq_deg.report.view import Part
 from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
 from medq_deg.results.sampling import sampling_note
-
-_TEMPLATES = Path(__file__).with_name("templates")
 
 HERO_CAPTION = "Of 100 answers. Shaded: surer than right."
 HERO_RANGES = " Bars: range of the change from clean, each image against its own clean version."
@@ -44,18 +39,10 @@ def render(
 ) -> str:
     """Return the report as one HTML document.
 
-    Style and script are inline and named by hash in the page's policy, which forbids everything else: what a model said
-    could not run or fetch anything even if it were not escaped.
+    Style and script are inline, and the page's policy forbids everything else, see `medq_deg.report.html`.
     """
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        finalize=text.finalize,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    filling = environment()
+    filling.filters |= {
         "percent": text.percent,
         "shorten": text.shorten,
         "flat": text.flat,
@@ -66,14 +53,13 @@ def render(
         "replace_class": lambda drawing, old, new: Markup(drawing.replace(f'class="{old}"', f'class="{new}"', 1)),
     }
     ranged = any(part.levels and part.levels.ranges["right"] for part in parts)
-    style, script = ((_TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
-    return environment.get_template("report.html").render(
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return filling.get_template("report.html").render(
         runs=runs,
         shown=runs[:MOST_RUNS],
         parts=parts,
         most=MOST_RUNS,
-        policy=f"default-src 'none'; img-src data:; style-src {_hash(style)}; script-src {_hash(script)}; "
-        "base-uri 'none'; form-action 'none'",
+        policy=policy(style, script),
         style=Markup(style),
         script=Markup(script),
         version=medq_deg.__version__,
@@ -140,10 +126,6 @@ def _title(runs: Sequence[Run]) -> str:
 def _first_outcome(browser: Browser) -> str:
     shown = {outcome for card in browser.cards for outcome in card.outcomes.values()}
     return next((key for key in OUTCOMES if key in shown), "")
-
-
-def _hash(content: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def notes(runs: Sequence[Run]) -> list[str]:

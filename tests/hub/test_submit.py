@@ -248,16 +248,16 @@ def edit(run: Path, **settings: object) -> None:
 def test_what_is_no_whole_run_on_the_benchmark_is_refused(run: Path, tmp_path: Path) -> None:
     refuse(tmp_path / "nothing", "is not the folder of a run")
     refuse(make_run(tmp_path / "empty", rows=[]), "has no rows")
-    refuse(make_run(tmp_path / "l0", rows=benchmark_rows(severities=(0,))[:2]), "has no rows at L1, L2; a submission")
-    refuse(make_run(tmp_path / "no_l0", rows=benchmark_rows(severities=(1, 2))[:6]), "has no rows at L0")
+    refuse(make_run(tmp_path / "l0", rows=benchmark_rows(severities=(0,))[:2]), "no rows at L1, L2")
+    refuse(make_run(tmp_path / "no_l0", rows=benchmark_rows(severities=(1, 2))[:6]), "no rows at L0")
     mixed = [row for severity in (0, 1, 2) for row in benchmark_rows(severities=(severity,))[:2]]
     refuse(make_run(tmp_path / "open", rows=mixed, fails=1), "1 of 6 rows have no answer; finish the run")
-    refuse(make_run(tmp_path / "demo", rows=list(demo.rows())[:3]), "is a run on the demo set")
-    refuse(make_run(tmp_path / "named", rows=mixed, data_name="demo"), "is a run on the demo set")
+    refuse(make_run(tmp_path / "demo", rows=list(demo.rows())[:3]), "the demo set, which is not the benchmark")
+    refuse(make_run(tmp_path / "named", rows=mixed, data_name="demo"), "the demo set, which is not the benchmark")
     own = [{**row, "source": "folder"} for row in mixed]
-    refuse(make_run(tmp_path / "own", rows=own), "is a run on data from folder, which is not the benchmark")
+    refuse(make_run(tmp_path / "own", rows=own), "data from folder, which is not the benchmark")
     refuse(make_run(tmp_path / "note", rows=mixed, note="untrained demo model"), "untrained demo model")
-    refuse(make_run(tmp_path / "parser", rows=mixed, parser="vlmevalkit"), "parsed by 'vlmevalkit'")
+    refuse(make_run(tmp_path / "parser", rows=mixed, parser="vlmevalkit"), "read by the parser 'vlmevalkit'")
     (run / "rows.jsonl").write_text((run / "rows.jsonl").read_text().replace('"answer":"A"', '"answer":"B"'))
     refuse(run, "rows.jsonl was changed since it began")
 

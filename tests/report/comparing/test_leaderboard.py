@@ -153,7 +153,7 @@ def test_a_run_stands_among_them_with_intervals_and_is_marked(run: Run, knows: K
         assert entry.intervals[f"shift_{level.lower()}"] == pytest.approx(
             figures[level]["calibration_shift_ci"], abs=1e-6
         )
-    assert entry.drop == pytest.approx(entry.accuracy_l0 - entry.accuracy_l2, abs=1e-6)
+    assert entry.change == pytest.approx(entry.accuracy_l2 - entry.accuracy_l0, abs=1e-6)
     assert (entry.group, entry.data, entry.votes, entry.coverage) == ("yours", "demo", 10, 1.0)
     assert entries[0] == entry  # best at L2, and yet:
     assert not entry.comparable
@@ -169,13 +169,13 @@ def test_a_run_on_the_release_is_ranked_if_it_has_the_papers_rows(
     path = run(knows(0.9), [{**row, "source": "release"} for row in rows], name="release")
     (entry,) = mine(leaderboard([path], n_resamples=10))
     assert not entry.comparable
-    assert f"{len(rows)} of the paper's 24894 rows" in entry.notes
+    assert f"{len(rows)} of the paper's 24,894 rows" in entry.notes
     assert sum(PAPER_ROWS) == 24894
-    monkeypatch.setattr("medq_deg.report.leaderboard.PAPER_ROWS", counts)
+    monkeypatch.setattr("medq_deg.results.ranking.PAPER_ROWS", counts)
     (entry,) = mine(leaderboard([path], n_resamples=10))
     assert entry.comparable
-    assert entry.rank == 1
-    assert entry.notes == ""
+    assert (entry.rank, entry.unranked) == (1, ())
+    assert "read by the parser 'vlmevalkit'" in entry.notes  # said beside it
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -186,7 +186,7 @@ def test_any_column_sorts_with_unknown_figures_last(column: str, run: Run, knows
     assert known == sorted(known, reverse=True)
     values = [getattr(entry, column) for entry in entries if getattr(entry, column) not in (None, "")]
     if column in FIGURES:
-        assert values == sorted(values, reverse=column.startswith("accuracy"))
+        assert values == sorted(values, reverse=column.startswith(("accuracy", "change")))
 
 
 def test_an_unknown_column_is_named_before_anything_is_read(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_a_run_without_l0_has_no_drop_and_one_of_few_exact_votes_says_so(
     exact.exact = True
     entries = mine(leaderboard([run(knows(), degraded, trials=5), run(exact)], n_resamples=10))
     few = next(entry for entry in entries if entry.votes == 5)
-    assert few.accuracy_l0 is few.shift_l0 is few.drop is None
+    assert few.accuracy_l0 is few.shift_l0 is few.change is None
     assert few.accuracy_l2 is not None
     assert "shift from 5 votes, the paper's from 10" in few.notes
     certain = next(entry for entry in entries if entry.votes == "exact")
@@ -217,7 +217,7 @@ def test_an_incomplete_run_needs_leave_and_is_marked(run: Run, knows: Knows, row
         leaderboard([path])
     (entry,) = mine(leaderboard([path], coverage=0.9, n_resamples=10))
     assert entry.coverage == (len(rows) - 1) / len(rows)
-    assert "of its rows answered" in entry.notes
+    assert f"1 of {len(rows)} rows have no answer" in entry.notes
 
 
 def test_an_empty_run_is_refused(run: Run, knows: Knows) -> None:

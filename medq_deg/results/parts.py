@@ -1,0 +1,86 @@
+"""A run in parts, as a leaderboard shows it: by severity, degradation and modality, and by family of degradations."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from medq_deg.metrics import PairingWarning, summarize
+from medq_deg.metrics.rows import SEPARATOR, Source
+from medq_deg.taxonomy import CATEGORIES
+
+_CELL: Final = ("severity", "degradation", "modality")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Rows of one severity, degradation and modality: how many, and their mean accuracy and confidence, as shares."""
+
+    severity: str
+    degradation: str
+    modality: str
+    n: int
+    accuracy: float
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a leaderboard shows of a run beside its figures by severity.
+
+    Attributes
+    ----------
+    cells : tuple of Cell
+        Every combination that has rows, so that any choice of them is a weighted mean.
+    families : mapping from str to (float, float)
+        Accuracy on clean images and on those degraded (L1 and L2) by each family, where every degraded row is paired
+        with its clean row.
+    """
+
+    cells: tuple[Cell, ...]
+    families: Mapping[str, tuple[float, float]]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return them as `leaderboard.json` holds them."""
+        return {
+            "cells": [asdict(cell) for cell in self.cells],
+            "families": {
+                name: {"clean": clean, "degraded": degraded} for name, (clean, degraded) in self.families.items()
+            },
+        }
+
+
+def parts_of(rows: Sequence[Mapping[str, Any]], source: Source) -> Parts:
+    """Break a run down.
+
+    Parameters
+    ----------
+    rows : sequence of mappings
+        Answered rows, as `medq_deg.metrics.summarize` takes them.
+    source : {"votes", "probabilities"}
+        What they are scored by.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PairingWarning)  # a family with such a row is left out
+        by = summarize(rows, by=["category", _CELL], source=source, confidence_level=None)["by"]
+    cells = []
+    for key, found in by[SEPARATOR.join(_CELL)].items():
+        severity, degradation, modality = key.split(SEPARATOR)
+        cells.append(Cell(severity, degradation, modality, found["n"], found["accuracy"], found["confidence"]))
+    families = {name: pair for name in CATEGORIES if (pair := _pair(by["category"].get(name)))}
+    return Parts(tuple(cells), families)
+
+
+def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
+    """Return clean and degraded accuracy of a family over its paired rows; None where a row has no partner."""
+    if not found:
+        return None
+    levels = [level for name, level in found["by_severity"].items() if name != "L0"]
+    if any((level.get("change_from_l0") or {}).get("pairs") != level["n"] for level in levels):
+        return None
+    rows = sum(level["n"] for level in levels)
+    degraded = sum(level["n"] * level["accuracy"] for level in levels) / rows
+    change = sum(level["n"] * level["change_from_l0"]["accuracy"] for level in levels) / rows
+    return degraded - change, degraded
