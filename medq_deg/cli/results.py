@@ -56,11 +56,11 @@ def compare(
         _written(out)
 
 
-@results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort change --out board.md")
+@results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort change --out board.html")
 def leaderboard(
     runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of runs.")] = None,
     sort: Annotated[str, typer.Option(help="Column to sort by.")] = "accuracy_l2",
-    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .md or .json.")] = None,
+    out: Annotated[Path | None, typer.Option(help="File to write: .csv, .md, .json or .html.")] = None,
     coverage: Coverage = 1.0,
 ) -> None:
     """Print the published results with your runs among them."""

@@ -16,11 +16,10 @@ from markupsafe import Markup
 import medq_deg
 from medq_deg.models.published import GROUPS
 from medq_deg.report.board_details import Table, details
-from medq_deg.report.breaks import PLAIN
 from medq_deg.report.html import TEMPLATES, environment, policy
 from medq_deg.report.leaderboard import YOURS, Entry
 from medq_deg.report.published import PAPER_TRIALS
-from medq_deg.report.text import points, words
+from medq_deg.report.text import points
 from medq_deg.results.numbers import change_of_100, of_100
 from medq_deg.results.ranking import QUESTIONS, places, questions_of
 from medq_deg.taxonomy import CATEGORIES
@@ -29,6 +28,15 @@ SEVERE: Final = "severe"
 """The view of all severely degraded images; the others are those of a family, mild and severe."""
 
 VIEWS: Final = (SEVERE, *CATEGORIES)
+
+FAMILIES: Final[Mapping[str, str]] = {
+    "artifacts": "artifacts",
+    "motion": "motion",
+    "intensity": "wrong brightness or contrast",
+    "noise": "noise",
+    "resolution_and_blur": "low resolution or blur",
+}
+"""What degrades an image, as a sentence says it."""
 
 _CHIPS: Final = (("", "All"), *((group, group.capitalize()) for group in GROUPS))
 
@@ -90,13 +98,13 @@ def render(entries: Sequence[Entry], *, unusable: int = 0, trouble: str = "") ->
     Parameters
     ----------
     entries : sequence of Entry
-        From `medq_deg.report.leaderboard.ranked`; at least one is in the ranks.
+        From `medq_deg.report.leaderboard.ranked`, in any order; at least one is in the ranks.
     unusable : int
         Submitted files that could not be read.
     trouble : str
         A sentence that says what is missing from the page, such as why no submitted run could be read.
     """
-    standing = [entry for entry in entries if entry.rank is not None]
+    standing = sorted((entry for entry in entries if entry.rank is not None), key=lambda entry: entry.rank or 0)
     others = [entry for entry in entries if entry.rank is None]
     by_view = {key: _figures(standing, key) for key in VIEWS}
     rows = [
@@ -174,7 +182,7 @@ def _view(key: str, rows: Sequence[Row]) -> View:
         name, images, questions = "all, severe", "severely degraded images", f"{QUESTIONS:,}"
         column, which = "Severe", "right of 100"
     else:
-        name = words(PLAIN.get(key, key))
+        name = FAMILIES[key]
         images, questions = f"images degraded by {name} (mild and severe)", f"At least {questions_of(key):,}"
         column, which = "Degraded", "mild and severe"
     lead = (

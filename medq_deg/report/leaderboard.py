@@ -239,7 +239,14 @@ def to_json(entries: Iterable[Entry]) -> str:
     return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
 
 
-EXPORTS: Final = {".csv": to_csv, ".md": to_markdown, ".json": to_json}
+def to_html(entries: Iterable[Entry]) -> str:
+    """Return a page that works by itself, see `medq_deg.report.board`."""
+    from medq_deg.report.board import render
+
+    return render(list(entries))
+
+
+EXPORTS: Final = {".csv": to_csv, ".md": to_markdown, ".json": to_json, ".html": to_html}
 
 
 def check_export(path: Path) -> None:
@@ -249,7 +256,7 @@ def check_export(path: Path) -> None:
 
 
 def write_leaderboard(entries: Iterable[Entry], path: Path) -> None:
-    """Write CSV, Markdown or JSON, as the ending of the file's name says; see `check_export`."""
+    """Write CSV, Markdown, JSON or HTML, as the ending of the file's name says; see `check_export`."""
     check_export(path)
     text = EXPORTS[path.suffix.lower()](entries)
     with replace_file(path) as file:

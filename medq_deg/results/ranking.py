@@ -220,7 +220,7 @@ def _of_the_asking(asked: Asked) -> Iterable[Finding]:
     if asked.note:
         yield Finding(f"a demonstration model: {asked.note}", refused=True)
     for told in controls_told(settings):
-        yield Finding(told, refused=True)
+        yield Finding(f"a control run: {told}", refused=True)
     if asked.parser != STRICT:
         yield Finding(f"replies read by the parser {asked.parser!r}, not strictly", unranked=False, refused=True)
     if asked.sampling and (note := sampling_note(asked.sampling)):

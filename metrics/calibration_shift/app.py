@@ -1,6 +1,6 @@
-"""A Space that computes the Calibration Shift of a small table pasted into the browser.
+"""A Space that says of a small table pasted into the browser how often a model is right, and how sure it is.
 
-`report` does the work and needs no Gradio; `build` puts fields around it.
+`report` does the work and needs no Gradio; `build` puts fields around it. The words are those of the package's report.
 """
 
 from __future__ import annotations
@@ -8,10 +8,13 @@ from __future__ import annotations
 import csv
 import io
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import FIGURES, SHIFTS, MetricWarning, calibration_shift
+from medq_deg.results.answer import answer
+from medq_deg.results.numbers import change_of_100, of_100, range_of_100
 
 EXAMPLE = """votes,answer,num_choices,group,severity
 A A A A A A A A A A,A,4,q1,0
@@ -47,18 +50,54 @@ def report(text: str, confidence_level: float = 0.95, invalid: str = "wrong") ->
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MetricWarning)
         try:
-            result = calibration_shift(**read(text), confidence_level=confidence_level, invalid=invalid)
+            table = read(text)
+            result = calibration_shift(**table, confidence_level=confidence_level, invalid=invalid)
         except MedqDegError as error:
             return f"**This table cannot be used:** {error}"
-    lines = [f"{result['n']} rows from {result['clusters']} questions.", ""]
+    lines = [*_answer(result, table), *_in_words(result)]
+    if result["few_clusters"]:
+        lines += ["", "Fewer than 30 questions: too few for a verdict, and for ranges to be relied on."]
+    lines += [f"\n**Note:** {each.message}" for each in caught if issubclass(each.category, MetricWarning)]
+    lines += ["", "### All numbers", "", f"{result['n']} rows from {result['clusters']} questions.", ""]
     lines += [f"| figure | value | {confidence_level:.0%} interval |", "|---|---|---|"]
     for figure in FIGURES:
         lines.append(f"| {FIGURES[figure].title} | {_number(result[figure])} | {_interval(result[f'{figure}_ci'])} |")
     lines += _dunning_kruger(result.get("dunning_kruger"))
-    if result["few_clusters"]:
-        lines += ["", "Fewer than 30 questions: too few for a verdict, and for intervals to be relied on."]
-    lines += [f"\n**Note:** {each.message}" for each in caught if issubclass(each.category, MetricWarning)]
     return "\n".join(lines)
+
+
+def _answer(result: dict[str, Any], table: dict[str, Any]) -> list[str]:
+    """Answer whether the model can be trusted on bad images, where the table has severities."""
+    if table["severities"] is None:
+        return []
+    rows = list(zip(table["num_choices"], table["severities"], strict=True))
+    clean = [count for count, severity in rows if severity == 0] or table["num_choices"]
+    chance = sum(1 / count for count in clean) / len(clean)
+    told = answer({**result, "rows": len(rows), "unanswered": 0, "chance": chance})
+    sentences = " ".join(filter(None, (told.evidence, told.advice, *told.notes)))
+    return ["*Can it still be trusted when the image is bad?*", "", f"## {told}", "", sentences, ""]
+
+
+def _in_words(result: dict[str, Any]) -> list[str]:
+    """Say how right and how sure the model is, at each severity where there are some."""
+    levels = result.get("by_severity") or {"": result}
+    names = {"": "all", "L0": "clean", "L1": "mildly degraded", "L2": "severely degraded"}
+    lines = ["| images | right of 100 | sure of 100 | surer than right |", "|---|---|---|---|"]
+    for level, figures in levels.items():
+        cells = (
+            _with_range(of_100, figures["accuracy"], figures.get("accuracy_ci")),
+            _with_range(of_100, figures["agreement"], figures.get("agreement_ci")),
+            _with_range(change_of_100, figures["agreement_shift"], figures.get("agreement_shift_ci")),
+        )
+        lines.append(f"| {names[level]} | {' | '.join(cells)} |")
+    told = "Sure: the chance that two answers to a question agree. A model that judges itself well is as sure as right."
+    return [*lines, "", told]
+
+
+def _with_range(write: Callable[[float], str], value: float | None, bounds: list[float] | None) -> str:
+    if value is None:
+        return "not defined"
+    return write(value) + ("" if bounds is None else f" ({range_of_100(bounds, write)})")
 
 
 def read(text: str) -> dict[str, Any]:
@@ -106,11 +145,12 @@ def _interval(bounds: list[float] | None) -> str:
 def _dunning_kruger(result: dict[str, Any] | None) -> list[str]:
     if result is None:
         return []
-    lines = ["", "Dunning-Kruger effect from L0 to L2 (less accurate and surer of itself):", ""]
-    lines += ["| measured by | paper's rule | verdict |", "|---|---|---|"]
+    lines = ["", "The paper's Dunning-Kruger effect, from clean to severe: less often right, and surer of itself.", ""]
+    lines += ["| measured by | paper's rule | do the answers bear it out? |", "|---|---|---|"]
+    words = {"supported": "yes", "refuted": "no", "undecided": "not known"}
     for shift in SHIFTS:
         rule = {None: "undefined", True: "yes", False: "no"}[result[shift]["rule"]]
-        verdict, reason = result[shift]["verdict"] or "not judged", result[shift]["reason"]
+        verdict, reason = words.get(result[shift]["verdict"], "not judged"), result[shift]["reason"]
         lines.append(f"| {FIGURES[shift].title} | {rule} | {verdict}{': ' + reason if reason else ''} |")
     return lines
 
@@ -121,12 +161,12 @@ def build() -> Any:
 
     with gradio.Blocks(title="Calibration Shift") as app:
         gradio.Markdown(
-            "# Calibration Shift\nPaste the sampled answers of a model, one question per row; `-` stands for"
-            " an answer that could not be parsed. Nothing is stored."
+            "# Calibration Shift\nIs a model as sure as it is right? Paste its sampled answers, one question per"
+            " row; `-` stands for an answer that could not be read. Nothing is stored."
         )
         table = gradio.Textbox(value=EXAMPLE, lines=12, label="Answers (CSV)")
-        level = gradio.Slider(0.5, 0.99, value=0.95, step=0.01, label="Level of the intervals")
-        invalid = gradio.Radio(["wrong", "drop"], value="wrong", label="Unparsable answers")
+        level = gradio.Slider(0.5, 0.99, value=0.95, step=0.01, label="Level of the ranges")
+        invalid = gradio.Radio(["wrong", "drop"], value="wrong", label="Answers that cannot be read")
         button = gradio.Button("Compute", variant="primary")
         output = gradio.Markdown()
         button.click(report, inputs=[table, level, invalid], outputs=output)

@@ -62,7 +62,7 @@ def board(where: str = "") -> str:
 
 
 def kept(make: Callable[[], str], clock: Callable[[], float] = time.monotonic) -> Callable[[], str]:
-    """Return a function that makes a page and shows it for `FRESH` seconds, so that merged runs appear by themselves."""
+    """Return a function that makes a page and keeps it for `FRESH` seconds: merged runs appear by themselves."""
     page, made = "", -FRESH
 
     def show() -> str:

@@ -1,8 +1,10 @@
-"""The leaderboard Space: its tables, and its page where gradio, playwright and Chromium are installed."""
+"""The leaderboard Space: what it reads, and its page where gradio, playwright and Chromium are installed.
+
+The page itself is tested in `tests/report/comparing/test_board.py`, and how files are read beside it.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -17,11 +19,9 @@ from typing import Any
 
 import pytest
 
-from medq_deg.hub.submit import prepare_results
 from tests.conftest import load_module
+from tests.hub.boards import STRANGE, real_entry, whole, write
 from tests.hub.double import HubDouble
-from tests.hub.runs import benchmark_rows, make_run
-from tests.hub.test_submit import STRANGE
 
 ROOT = Path(__file__).parents[2]
 APP = ROOT / "spaces" / "leaderboard" / "app.py"
@@ -34,84 +34,63 @@ def app() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs and three files that are none."""
+    """A run that is ranked, one with a strange name, one that is too small, and a file that is none."""
     folder = tmp_path_factory.mktemp("results")
-    rows = benchmark_rows()
-    for name, parameters in (("org/small", 7_000_000_000), (STRANGE, 72_000_000_000)):
-        run = make_run(folder / "runs" / str(parameters), name, rows=rows, parameters=parameters)
-        for path, content in prepare_results(run, "me/results", dry_run=True).files.items():
-            (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            (folder / path).write_bytes(content)
-    good = json.loads(next(folder.glob("results/org-small*/leaderboard.json")).read_text())
-    for name, text in {
-        "cut": json.dumps(good)[:-20],
-        "list": "[1, 2]",
-        "nan": json.dumps({**good, "cells": [{**good["cells"][0], "accuracy": float("nan")}]}),
-        "size": json.dumps({**good, "parameters_billion": float("inf")}),
-        "deep": "[" * 100_000,
-    }.items():
-        (folder / "results" / name).mkdir()
-        (folder / "results" / name / "leaderboard.json").write_text(text)
-    return folder
+    small = real_entry(folder, parameters=7_000_000_000)
+    entries = {
+        "org-small-1": small,
+        "org-strong-2": whole(small, 0.3, model="org/strong"),
+        "strange-3": whole(small, 0.1, model=STRANGE),
+        "cut-4": "[1",
+    }
+    return write(folder, entries)
 
 
-def test_files_that_cannot_be_used_are_counted_and_left_out(app: ModuleType, results: Path) -> None:
-    entries, unusable = app.read_results(results)
-    assert sorted(entry.label for entry in entries) == sorted(["org/small", STRANGE])
-    assert unusable == 5
+def test_the_page_holds_the_papers_models_the_runs_and_what_cannot_be_read(app: ModuleType, results: Path) -> None:
+    page = app.board(str(results))
+    for words in ("InternVL3-Instruct(78B)", "org/strong", "207 of the paper&#39;s 24,894 rows", "1 submitted file "):
+        assert words in page
+    assert "submitted file" not in app.board()
 
 
-def test_the_figures_are_those_of_the_run(app: ModuleType, results: Path) -> None:
-    entries, _ = app.read_results(results)
-    for path in results.glob("results/org-*/leaderboard.json"):
-        held = json.loads(path.read_text())
-        (row,) = app.table([entry for entry in entries if entry.label == held["model"]])
-        assert row[3:8] == pytest.approx(list(held["values"].values()), abs=0.011)
-    figures = json.loads(next(results.glob("results/org-small*/metrics.json")).read_text())["by"]
-    small = [entry for entry in entries if entry.label == "org/small"]
-    (row,) = app.table(small, degradation="motion_blur")
-    at_l2 = figures["degradation"]["motion_blur"]["by_severity"]["L2"]
-    assert row[5] == pytest.approx(100 * at_l2["accuracy"], abs=0.006)
-    assert row[7] == pytest.approx(100 * at_l2["calibration_shift"], abs=0.006)
-    (row,) = app.table(small, modality="MRI")
-    at = figures["modality"]["MRI"]["by_severity"]
-    assert row[3:6] == pytest.approx([100 * at[name]["accuracy"] for name in ("L0", "L1", "L2")], abs=0.006)
+def test_a_dataset_that_cannot_be_reached_leaves_the_papers_models_and_one_sentence(app: ModuleType) -> None:
+    page = app.board("me/nowhere")
+    assert "The submitted results cannot be read: me/nowhere" in page
+    assert "InternVL3-Instruct(78B)" in page
 
 
-def test_filters_leave_what_they_name(app: ModuleType, results: Path) -> None:
-    entries = [*app.read_results(results)[0], *app.paper_entries()]
-    assert len(app.table(entries)) == 42
-    assert {row[1] for row in app.table(entries, groups=["medical", "other"])} == {"medical", "other"}
-    assert all(row[2] > 40 for row in app.table(entries, sizes=["over 40 B"]))
-    assert all(row[2] is None for row in app.table(entries, sizes=["not public"]))
-    assert sum(len(app.table(entries, sizes=[size])) for size in (*app.SIZES, app.UNKNOWN_SIZE)) == 42
-    assert {row[8] for row in app.table(entries, modality="CT")} == {"submitted"}
-    assert app.table(entries, degradation="bubble", modality="CT") == []
-    column = [row[5] for row in app.table(entries)]
-    assert column == sorted(column, reverse=True)
+def test_a_page_is_kept_for_a_while_and_then_made_again(app: ModuleType) -> None:
+    now, made = [0.0], []
+
+    def make() -> str:
+        made.append(now[0])
+        return f"page {len(made)}"
+
+    show = app.kept(make, lambda: now[0])
+    assert [show(), show()] == ["page 1", "page 1"]
+    now[0] = app.FRESH
+    assert show() == "page 2"
 
 
-def test_nothing_of_a_submitted_file_gets_onto_a_page_unescaped(app: ModuleType, results: Path) -> None:
-    (strange,) = (entry for entry in app.read_results(results)[0] if entry.label == STRANGE)
-    page = app.model_page(strange)
-    assert "<b>" not in page
-    assert "&lt;b&gt;é&lt;/b&gt;" in page
-
-
-def test_runs_of_one_model_have_labels_of_their_own(app: ModuleType, results: Path) -> None:
-    (entry,) = (entry for entry in app.read_results(results)[0] if entry.label == "org/small")
-    labels = [each.label for each in app._with_own_labels([entry, entry, entry])]
-    assert labels == ["org/small", "org/small (run 2)", "org/small (run 3)"]
+def test_the_frame_may_run_the_pages_script_and_nothing_else(app: ModuleType) -> None:
+    frame = app.framed('<p title="a">\'</p></iframe>')
+    assert 'sandbox="allow-scripts"' in frame
+    assert frame.count('"') == 6
+    assert frame.count("<") == 2
 
 
 def test_a_dataset_of_results_is_read_from_the_hub_small_files_alone(results: Path, tmp_path: Path) -> None:
     code = (
-        "import app; folder = app.find_results('me/results'); print(app.read_results(folder)[0][0].label);"
+        "import app; folder = app.find_results('me/results'); print(app.read_submitted(folder)[0][0].model);"
         "print(sorted({path.name for path in folder.rglob('*') if path.is_file()}))"
     )
     hub = HubDouble()
-    paths = [path for path in results.glob("results/org-small*/*") if path.is_file()]
-    hub.repositories["me/results"] = {path.relative_to(results).as_posix(): path.read_bytes() for path in paths}
+    (entry,) = results.glob("results/org-small*/leaderboard.json")
+    folder = entry.parent.relative_to(results).as_posix()
+    hub.repositories["me/results"] = {
+        f"{folder}/leaderboard.json": entry.read_bytes(),
+        f"{folder}/answers.jsonl": b"{}",
+    }
     variables = {**os.environ, "HF_ENDPOINT": hub.address, "HF_HOME": str(tmp_path), "HF_HUB_DISABLE_XET": "1"}
     variables["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(APP.parent)])
     variables.pop("HF_HUB_OFFLINE", None)
@@ -165,69 +144,50 @@ def address(results: Path, tmp_path: Path) -> Iterator[str]:
         proxy.close()
 
 
-def test_the_page_sorts_filters_and_opens_a_model_without_a_request_to_elsewhere(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+def test_the_page_works_in_its_frame_without_a_request_to_elsewhere(
+    address: str, tmp_path: Path, scheme: str, width: int
+) -> None:
     from playwright.sync_api import expect, sync_playwright
 
     shots = Path(os.environ.get("SCREENSHOTS", tmp_path))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1300, "height": 900})
+        outer = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme).new_page()
         requests: list[str] = []
         troubles: list[str] = []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.goto(address)
-        board = page.locator("#board")
+        outer.on("request", lambda request: requests.append(request.url))
+        outer.on("pageerror", lambda error: troubles.append(str(error)))
+        outer.on("dialog", lambda dialog: troubles.append("a dialog opened"))
+        outer.goto(address)
+        page: Any = outer.frame_locator("#board iframe")
+        expect(page.locator("h1")).to_contain_text("InternVL3-Instruct(78B), right 69 times in 100.")
+        box = outer.locator("#board iframe").bounding_box()
+        assert (box["x"], box["y"], box["width"], box["height"]) == (0, 0, width, 844)
+        outer.screenshot(path=shots / f"space_{width}_{scheme}.png")
 
-        def cell(place: int) -> Any:
-            return board.locator("[role=gridcell]").nth(place)
+        page.locator("#search").fill("org/")
+        expect(page.locator("#models tr:visible")).to_have_count(2)
+        expect(page.locator("#models tr:visible .name").first).to_have_text("org/strong")
+        page.locator("#view").select_option("noise")
+        expect(page.locator("#lead")).to_contain_text("degraded by noise")
+        outer.screenshot(path=shots / f"space_{width}_{scheme}_noise.png")
+        page.get_by_role("link", name="org/strong").click()
+        expect(page.locator("dialog")).to_contain_text("motion blur")
+        outer.screenshot(path=shots / f"space_{width}_{scheme}_model.png")
+        outer.keyboard.press("Escape")
+        expect(page.locator("#unranked")).to_contain_text("207 of the paper's 24,894 rows")
 
-        expect(cell(0)).to_contain_text("InternVL3-Instruct(78B)")
-        page.screenshot(path=shots / "leaderboard.png")
-
-        # Sorting: by the drop, upwards, then downwards, as numbers.
-        for order, item in ((1, "Sort ascending"), (-1, "Sort descending")):
-            drop = board.locator("[role=columnheader]", has_text="Drop").first
-            drop.hover()
-            drop.get_by_label("Open cell menu").click()
-            page.get_by_role("menuitem", name=item).click()
-            page.wait_for_timeout(500)
-            drops = [float(cell(6 + 9 * row).inner_text()) for row in range(8)]
-            assert drops == sorted(drops, reverse=order < 0), drops
-        page.screenshot(path=shots / "sorted.png")
-
-        # A row opens its model's page, also where the rows are not in the order in which they came.
-        name = cell(9).inner_text().strip()
-        cell(9).click()
-        heading = page.locator("#page h2")
-        expect(heading).to_have_text(name)
-        page.get_by_role("tab", name="Leaderboard").click()
-
-        # Filters.
-        def choose(label: str, option: str) -> None:
-            page.get_by_label(label, exact=True).click()
-            page.get_by_role("option", name=option, exact=True).click()
-            page.keyboard.press("Escape")
-
-        choose("Group", "other")
-        expect(board.get_by_text("commercial")).to_have_count(0)
-        choose("Degradation", "motion blur")
-        expect(page.get_by_text("The paper's models are left out")).to_be_visible()
-        choose("Modality", "MRI")
-        choose("Size", "over 40 B")
-        expect(board.get_by_text("org/small")).to_have_count(0)
-        expect(cell(0)).to_contain_text(STRANGE)
-        page.screenshot(path=shots / "filtered.png")
-
-        cell(0).click()
-        expect(heading).to_have_text(STRANGE)
-        expect(page.locator("#page")).to_contain_text("motion blur")
-        page.wait_for_timeout(500)
-        page.screenshot(path=shots / "model.png", full_page=True)
-        page.get_by_role("tab", name="How to submit").click()
-        expect(page.get_by_text("medq-deg submit RUN --results-repo ORG/RESULTS --dry-run")).to_be_visible()
-        page.screenshot(path=shots / "submit.png")
+        # Links within the page stay within its frame, and a strange name is a name.
+        page.locator("#search").fill("")
+        page.get_by_role("link", name=STRANGE).click()
+        expect(page.locator("#page-title")).to_have_text(STRANGE)
+        outer.keyboard.press("Escape")
+        if width > 640:
+            page.get_by_role("link", name="How to submit").click()
+            expect(page.locator("#submit h2")).to_be_in_viewport()
+        assert "medq-deg submit RUN --results-repo ORG/RESULTS --dry-run" in page.locator("#submit").inner_text()
         browser.close()
     assert requests
-    assert [url for url in requests if not url.startswith((address, "data:", "blob:"))] == []
+    assert [url for url in requests if not url.startswith((address, "data:", "blob:", "about:"))] == []
     assert not troubles

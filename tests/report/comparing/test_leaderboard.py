@@ -268,7 +268,7 @@ def test_exports_of_the_papers_table_alone() -> None:
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MedqDegError, match=r"ends in \.csv, \.md, \.json, got .*board\.xlsx"):
+    with pytest.raises(MedqDegError, match=r"ends in \.csv, \.md, \.json, \.html, got .*board\.xlsx"):
         write_leaderboard([], tmp_path / "board.xlsx")
 
 
