@@ -199,10 +199,11 @@ def test_the_page_does_not_scroll_sideways(opened: Any, width: int) -> None:
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_model_of_the_paper_takes_three_lines_on_a_phone(opened: Any) -> None:
+@pytest.mark.parametrize("name", ["Qwen3-VL-Instruct(235B)", "org/strong"])
+def test_a_model_takes_three_lines_on_a_phone(opened: Any, name: str) -> None:
     if opened.viewport_size["width"] > 640:
         pytest.skip("three lines are for phones")
-    row = opened.locator("#models tr", has_text="GPT-5.1").first
+    row = opened.locator("#models tr", has_text=name).first
     tops = row.evaluate(
         """(row) => ["th", ".bars", ".change"].map((each) => row.querySelector(each).getBoundingClientRect().top)"""
     )
