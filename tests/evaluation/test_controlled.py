@@ -181,7 +181,7 @@ def test_deferral_is_told_with_all_its_thresholds_but_not_for_a_blind_run(runs: 
 
 @pytest.mark.parametrize("control", ["blind", "orders", "subset"])
 def test_control_runs_are_not_submitted(control: str, runs: dict[str, Path]) -> None:
-    with pytest.raises(MedqDegError, match="cannot be submitted: .*a control run"):
+    with pytest.raises(MedqDegError, match=r"cannot be submitted: .*a control run"):
         prepare(runs[control], "org/model", "org/data", dry_run=True)
 
 
