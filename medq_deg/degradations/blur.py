@@ -5,10 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.random import Generator
+from scipy.special import ive
 
 from medq_deg.degradations.arrays import FloatImage, side
 from medq_deg.degradations.degradation import Severities, published
 
+_FINE_BELOW = 0.7  # px of sigma below which a Gaussian is the discrete one
+_FINE_REACH = 4  # px
 _COARSE_FROM = 20.0  # px of sigma from which a Gaussian is computed on a coarser grid
 _COARSE_SIGMA = 10.0  # px of sigma left there
 _DIRECT_CELLS = 130  # of a kernel, from which OpenCV goes by way of a Fourier transform
@@ -20,13 +23,20 @@ def gaussian(image: FloatImage, sigma: float) -> FloatImage:
     """Blur a grey or RGB picture, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
 
     Above 20 px of sigma the picture is averaged over blocks first, so that 10 px are left, and interpolated after: to
-    within half a grey level of the direct sum, in the time of a small kernel.
+    within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of the bell
+    no longer have its variance, the discrete Gaussian is taken, which has it at any strength.
+
+    References
+    ----------
+    T. Lindeberg, Scale-space for discrete signals, IEEE Trans. Pattern Anal. Mach. Intell. 12, 1990.
     """
     if sigma >= _COARSE_FROM:
         return _coarse_gaussian(image, sigma, int(sigma / _COARSE_SIGMA))
+    if sigma < _FINE_BELOW:
+        weights = ive(np.abs(np.arange(-_FINE_REACH, _FINE_REACH + 1)), sigma**2)
+        kernel = weights / weights.sum()
+        return np.asarray(cv2.sepFilter2D(image, -1, kernel, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
     radius = int(4 * sigma + 0.5)
-    if radius == 0:
-        return image
     size = (2 * radius + 1, 2 * radius + 1)
     return np.asarray(cv2.GaussianBlur(image, size, sigma, borderType=cv2.BORDER_REFLECT), np.float32)
 

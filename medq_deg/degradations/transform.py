@@ -153,11 +153,14 @@ class Degrade(DualTransform):
         matrix = self._matrix(params, height, width)
         if matrix is None:
             return mask
-        # OpenCV has no 64-bit integers and no truth values, and drops a last axis of one. Values are moved, never
-        # computed with: any type of the same width will do.
-        known: NDArray[Any] = mask.view({1: np.uint8, 2: np.uint16, 4: np.float32, 8: np.float64}[mask.dtype.itemsize])
-        turned = cv2.warpAffine(np.asarray(known), matrix[:2], (width, height), flags=cv2.INTER_NEAREST)
-        return np.asarray(turned).view(mask.dtype).reshape(mask.shape)
+        # Places are turned, not values: OpenCV has no 64-bit integers and no truth values.
+        places = np.arange(height * width, dtype=np.int32).reshape(height, width)
+        turned = np.asarray(
+            cv2.warpAffine(places, matrix[:2], (width, height), flags=cv2.INTER_NEAREST, borderValue=(-1.0,) * 4)
+        )
+        labels: NDArray[Any] = mask.reshape(height * width, *mask.shape[2:])[turned]
+        labels[turned < 0] = 0
+        return labels
 
     def apply_to_bboxes(self, bboxes: NDArray[Any], **params: Any) -> NDArray[Any]:
         """Return the upright boxes around the turned ones."""

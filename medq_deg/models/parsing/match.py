@@ -22,6 +22,10 @@ _POWERS = {ord(power): f"^{digit}" for digit, power in enumerate("⁰¹²³⁴�
 _FORMS = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
+        (r"(?<=[^\W\d_])\^(?=[23](?!\d))", ""),
+        (r"(?<=[\d/ ])u(?=[lmg]\b)", "μ"),
+        (r"(?<=\d)\s*degrees?\b", "°"),
+        (r"(?<=\d)\s*per\s?cent\b", "%"),
         (r"(?<=\d)\s*[x×]\s*(?=\d)", "×"),
         (r"(?<=\d)\s*-\s*(?=\d)", "-"),
         (r"(?<=[^\W_])-(?=[^\W\d_])|(?<=[^\W\d_])-(?=[^\W_])", " "),
@@ -137,11 +141,12 @@ def _compact(folded: str) -> str:
 
 
 def _keys(folded: str) -> list[str]:
-    """Return what a folded text may be equal by: as it is, and with commas in numbers read in both ways."""
+    """Return what a folded text may be equal by: as it is, with commas in numbers read in both ways, "1.50" as 1.5."""
     if not any(character.isdigit() for character in folded):
         return [_compact(folded)]
     joined = re.sub(r"(?<=\d)[ ,](?=\d{3}(?!\d))", "", folded)
     readings = [folded, joined, re.sub(r"(?<=\d),(?=\d)", ".", folded), re.sub(r"(?<=\d),(?=\d)", "", folded)]
+    readings += [re.sub(r"(?<=\d)(?:\.0+|(\.\d*?[1-9])0+)(?![\d.])", r"\1", each) for each in readings]
     return list(dict.fromkeys(map(_compact, readings)))
 
 

@@ -42,7 +42,8 @@ def claim(text: str, options: Options) -> Claim | None:
     """
     text = plain(text)
     if text.endswith("?"):
-        return UNCLEAR
+        # "B?" asks about an answer, "Is there a fracture?" only repeats the question.
+        return UNCLEAR if claim(text.rstrip("? "), options) or mentioned_letters(text, options) else None
     short = words.VERDICT.sub("", text)
     for said in dict.fromkeys((text, short, words.PICTURE.sub("", text))):
         if letter := options.equal(said):

@@ -37,7 +37,7 @@ WAVERS = re.compile(
     r"\b(?:but|however|although|though|yet|could|might|may|possibl\w*|perhaps|maybe|sure|certain\w*|doubt"
     r"|wait|actually|sorry|mistake\w*|correction|reconsider\w*|reflection|unless|if|either|also|rather|instead"
     r"|only|wrong\s+about|answer|before|initially|not\s+(?:un\w+|in\w+|wrong)|(?:not|cannot|can't|couldn't"
-    r"|n't)\s+(?:be\s+)?(?:exclud\w*|rul\w+|discount\w*|dismiss\w*))\b|^\W*no\b",
+    r"|n't)\s+(?:be\s+)?(?:exclud\w*|rul\w+|discount\w*|dismiss\w*))\b|^\W*no\b(?!\s+(?-i:[a-z]))",
     re.IGNORECASE,
 )
 # What speaks for an option.
