@@ -19,7 +19,7 @@ from medq_deg.degradations.registry import DEGRADATIONS
 DEGRADATION_VERSION: Final = 3
 """1: the first. 2: closed-form CT, table noise, Rician noise of MRI, blood cells and movement made anew.
 
-3: no halo around a marking that a JPEG has spread.
+3: no halo around a marking that a JPEG has spread; a Gaussian of less than a pixel keeps its variance.
 """
 
 _NOT_PICTURES = ("medq_deg.taxonomy", "medq_deg.errors")

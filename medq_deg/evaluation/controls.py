@@ -16,7 +16,7 @@ from PIL import Image
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError, UnknownNameError
-from medq_deg.evaluation.subset import take_subset
+from medq_deg.evaluation.subset import SUBSET_SEED, take_subset
 from medq_deg.seeds import derive_seed
 
 Picture: TypeAlias = Literal["shown", "none", "grey"]
@@ -64,10 +64,11 @@ class Controls:
 
     def settings(self, rows: int) -> dict[str, Any]:
         """Return what `run.json` says of them; `rows` is how many the data has in all."""
+        subset = {"rows": self.subset, "of": rows, "seed": SUBSET_SEED}
         return {
             **({"orders": self.orders} if self.orders > 1 else {}),
             **({"picture": self.picture} if self.picture != "shown" else {}),
-            **({"subset": {"rows": self.subset, "of": rows}} if self.subset not in (None, rows) else {}),
+            **({"subset": subset} if self.subset not in (None, rows) else {}),
         }
 
     def choose(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:

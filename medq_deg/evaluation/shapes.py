@@ -9,6 +9,7 @@ from typing import Any, Final
 from medq_deg.data.schema import LETTERS, TEXT_COLUMNS, check_question
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import PICTURES
+from medq_deg.evaluation.subset import SUBSET_SEED
 from medq_deg.taxonomy import SEVERITIES
 
 _TEXTS: Final = tuple(name for name in TEXT_COLUMNS if name not in ("options", "skills", "severity", "seed"))
@@ -25,6 +26,8 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
     if not _whole(rows) or rows < 0:
         raise MedqDegError(f"{path}: its setting data.rows must be a number of 0 or more, got {rows!r}")
 
+    if not isinstance(settings["data"].get("name"), str):
+        raise MedqDegError(f"{path}: its setting data.name must be text, got {settings['data'].get('name')!r}")
     if not isinstance(settings["data"].get("version"), (str, type(None))):
         raise MedqDegError(f"{path}: its setting data.version must be text, got {settings['data']['version']!r}")
     if not _whole(settings["model"].get("parameters") or 0):
@@ -36,7 +39,8 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise MedqDegError(f"{path}: its setting picture must be one of {', '.join(PICTURES)}")
     subset = settings.get("subset", {"rows": 1, "of": 1})
     if not isinstance(subset, dict) or not all(
-        _whole(subset.get(name)) and subset[name] > 0 for name in ("rows", "of")
+        _whole(subset.get(name, default)) and subset.get(name, default) >= least
+        for name, default, least in (("rows", 0, 1), ("of", 0, 1), ("seed", SUBSET_SEED, 0))
     ):
         raise MedqDegError(f"{path}: its setting subset must be numbers of rows, got {subset!r}")
 

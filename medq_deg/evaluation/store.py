@@ -18,12 +18,13 @@ from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.shapes import check_record, check_row, check_settings
+from medq_deg.evaluation.subset import SUBSET_SEED
 from medq_deg.files import read_json, replace_file
 
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 PREFIX = "answers"
 
-_UNWRITTEN = {"orders": 1, "picture": "shown", "subset.rows": None, "subset.of": None}
+_UNWRITTEN = {"orders": 1, "picture": "shown", "subset.rows": None, "subset.of": None, "subset.seed": SUBSET_SEED}
 """What settings mean that are written only where a run differs."""
 
 _PATIENCE = 30.0

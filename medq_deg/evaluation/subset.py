@@ -15,7 +15,7 @@ from medq_deg.seeds import derive_seed
 
 LEAST_QUESTIONS: Final = 10
 
-_SEED: Final = 0
+SUBSET_SEED: Final = 0
 """Of the sample. It is not the run's, so that runs with other votes are on the same rows."""
 
 _MEASURED: Final = 1000
@@ -49,7 +49,7 @@ def take_subset(rows: Sequence[Mapping[str, Any]], most: int) -> list[int]:
         places.setdefault(row["question_id"], []).append(place)
     chosen: list[int] = []
     questions = 0
-    for question in sorted(places, key=lambda name: derive_seed(_SEED, name, "subset")):
+    for question in sorted(places, key=lambda name: derive_seed(SUBSET_SEED, name, "subset")):
         if len(chosen) + len(places[question]) > most:
             break
         chosen += places[question]

@@ -85,13 +85,15 @@ def compare(
     breakdowns = runs[0].breakdowns(by)
     cluster = partition(runs[0].column("question_id"), len(runs[0]))
     tables = [encode(**run.encoded(source), invalid=invalid) for run in runs]
-    missing = [1 - float(table.parsed.sum() / table.asked.sum()) for table in tables]
-    told = missing_answers(missing[1], missing[0], where="in the second run", than="in the first")
+    everything = np.arange(len(cluster))
+    missing = _missing(tables, everything)
     treatments = _treatments(tables, figures)
 
     def cells(chosen: Mapping[str, IntArray], values: Sequence[_Values]) -> dict[str, dict[str, Any]]:
         found = {}
         for key, at in chosen.items():
+            lost = _missing(tables, at)
+            told = missing_answers(lost[1], lost[0], where="in the second run", than="in the first")
             parts = [each.at(at, cluster) for each in values]
             found[key] = _cell(parts, figures, told, confidence_level, n_resamples, seed)
         _adjust(list(found.values()), figures, "holm", confidence_level)
@@ -106,7 +108,7 @@ def compare(
     by_column = {name: cells(chosen, treatments) for name, chosen in breakdowns.items()}
     _adjust([cell for found in by_column.values() for cell in found.values()], figures, "page", confidence_level)
     return {
-        "overall": cells({"all": np.arange(len(cluster))}, treatments)["all"],
+        "overall": cells({"all": everything}, treatments)["all"],
         "by": by_column,
         "change_from_l0": cells(
             {name: at for name, at in degraded.items() if at.size}, [each.minus(clean) for each in treatments]
@@ -158,6 +160,13 @@ def _treatments(tables: Sequence[VoteTable], figures: Sequence[str]) -> list[_Va
         values = [row_values(Rows.of(table), figures, everything) for table in (first, second)]
         result.append(_Values(values[0], values[1], first.counted & second.counted))
     return result
+
+
+def _missing(tables: Sequence[VoteTable], at: IntArray) -> list[float]:
+    """Return the share of the votes of the chosen rows that name no option, for each run; 0 without rows."""
+    if not at.size:
+        return [0.0] * len(tables)
+    return [1 - float(table.parsed[at].sum() / table.asked[at].sum()) for table in tables]
 
 
 def _adjust(cells: Sequence[dict[str, Any]], figures: Sequence[str], suffix: str, confidence_level: float) -> None:

@@ -144,12 +144,13 @@ def check_same_data(first: Path, second: Path) -> None:
 
 
 def _withheld(result: Mapping[str, Any]) -> list[str]:
-    """Say of which figures nothing is concluded over all rows, and why."""
-    parts = {name: result["overall"][name] for name in result["figures"]}
+    """Say of which figures nothing is concluded over all rows, and at which severity missing answers are why."""
+    cells = {"": result["overall"], **{f" at {name}": cell for name, cell in result["by"].get("severity", {}).items()}}
+    parts = [(name, where, cell[name]) for where, cell in cells.items() for name in result["figures"]]
     return [
-        f"{FIGURES[name].title}: {'no verdict' if part['verdict'] is None else 'undecided'}, {part['reason']}"
-        for name, part in parts.items()
-        if part["reason"]
+        f"{FIGURES[name].title}{where}: {'no verdict' if part['verdict'] is None else 'undecided'}, {part['reason']}"
+        for name, where, part in parts
+        if part["reason"] and (part is result["overall"][name] or part["verdict"] is not None)
     ]
 
 

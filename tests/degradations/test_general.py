@@ -31,6 +31,17 @@ def test_gaussian_blur_is_scipy_s(image: NDArray[np.float32], sigma: float) -> N
     assert np.abs(gaussian_blur(image, rng(), sigma=sigma) - expected).max() < 0.02
 
 
+@pytest.mark.parametrize("pixels", [0.1, 0.3, 0.5, 0.69])
+def test_a_blur_of_less_than_a_pixel_has_the_stated_variance(pixels: float) -> None:
+    point = np.zeros((33, 33), np.float32)
+    point[16, 16] = 1.0
+    spread = gaussian_blur(point, rng(), sigma=pixels / 33)
+    along = np.arange(33) - 16.0
+    assert spread.sum() == pytest.approx(1, abs=1e-5)
+    assert (spread.sum(axis=0) * along**2).sum() == pytest.approx(pixels**2, rel=1e-3)
+    assert (spread.sum(axis=1) * along**2).sum() == pytest.approx(pixels**2, rel=1e-3)
+
+
 @pytest.mark.parametrize("scale", [0.7, 0.37, 0.21, 0.06])
 def test_low_resolution_is_scipy_s_linear_zoom_then_nearest_neighbour(image: NDArray[np.float32], scale: float) -> None:
     height, width = image.shape

@@ -226,3 +226,15 @@ def test_floats_go_through_with_a_value_range(mri: NDArray[np.uint8]) -> None:
 def test_choices_that_make_no_sense_are_refused(arguments: tuple[object, ...], problem: str) -> None:
     with pytest.raises(MedqDegError, match=problem):
         Degrade(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [bool, np.int8, np.uint16, np.int64, np.uint64, np.float64])
+@pytest.mark.parametrize("shape", [(96, 128), (96, 128, 1), (96, 128, 6)])
+def test_a_rotation_keeps_every_label_of_a_mask_as_it_is(kind: type, shape: tuple[int, ...]) -> None:
+    largest = True if kind is bool else np.finfo(kind).max if kind is np.float64 else np.iinfo(kind).max
+    mask = np.zeros(shape, kind)
+    mask[20:60, 30:90] = largest
+    turned = A.Compose([Degrade("object_rotation", 2)], seed=1)(image=np.zeros((96, 128), np.uint8), mask=mask)["mask"]
+    assert turned.dtype == mask.dtype
+    assert turned.shape == mask.shape
+    assert set(np.unique(turned)) == {kind(0), kind(largest)}

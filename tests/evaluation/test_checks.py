@@ -153,7 +153,13 @@ def test_a_file_nested_without_end_is_no_json(name: str, whole: Path) -> None:
         ("model", []),
         ("model", {"name": "echo", "parameters": "=1+1"}),
         ("data", {"rows": None}),
-        ("data", {"rows": ROWS, "version": ["x"]}),
+        ("data", {"name": "demo", "rows": ROWS, "version": ["x"]}),
+        ("data", {"rows": ROWS}),
+        ("data", {"name": "demo", "rows": float("inf")}),
+        ("trials", float("inf")),
+        ("orders", float("nan")),
+        ("subset", {"rows": float("inf"), "of": ROWS}),
+        ("subset", {"rows": 3, "of": ROWS, "seed": "0"}),
     ],
 )
 def test_settings_that_are_none_are_named(name: str, value: Any, whole: Path) -> None:
@@ -162,4 +168,19 @@ def test_settings_that_are_none_are_named(name: str, value: Any, whole: Path) ->
     run["settings"][name] = value
     path.write_text(json.dumps(run))
     with pytest.raises(MedqDegError, match=f"its setting {name}.* must be"):
+        score_run(whole)
+
+
+@pytest.mark.parametrize("environment", ["x", 3, float("inf"), True, [[]]])
+def test_an_environment_that_is_no_object_is_named(environment: object, whole: Path) -> None:
+    path = whole / "run.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "environment": environment}))
+    with pytest.raises(MedqDegError, match=r"run\.json: its environment must be an object"):
+        score_run(whole)
+
+
+@pytest.mark.parametrize("vote", [float("inf"), float("nan"), 1])
+def test_numbers_are_no_votes(vote: float, whole: Path) -> None:
+    change(whole / "answers.jsonl", lambda record: record.update(votes=[vote] * 10))
+    with pytest.raises(MedqDegError, match="line 5: votes must be letters or null"):
         score_run(whole)

@@ -160,7 +160,7 @@ def test_a_run_in_orders_has_no_shift_beside_published_ones(runs: dict[str, Path
 
 def test_a_subset_says_so_is_not_ranked_and_compares_with_the_same_rows_alone(runs: dict[str, Path]) -> None:
     result = score_run(runs["subset"], n_resamples=10)
-    assert result["subset"] == {"rows": 150, "of": ROWS}
+    assert result["subset"] == {"rows": 150, "of": ROWS, "seed": 0}
     assert result["asked"] == [f"a subset of {result['n']} of {ROWS} rows"]
     (entry,) = [entry for entry in leaderboard([runs["subset"]], n_resamples=10) if entry.run]
     assert entry.rank is None

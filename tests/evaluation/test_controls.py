@@ -317,7 +317,7 @@ def test_a_subset_is_whole_questions_in_hash_order_and_nested() -> None:
 def test_a_subset_of_a_blind_run_has_the_questions_of_the_subset_with_pictures(tmp_path: Path) -> None:
     run(Seeing(), tmp_path / "seen", count=200, subset=120, seed=3)
     run(Seeing(), tmp_path / "blind", count=200, subset=120, picture="none")
-    assert settings(tmp_path / "seen")["subset"] == {"rows": 120, "of": 200}
+    assert settings(tmp_path / "seen")["subset"] == {"rows": 120, "of": 200, "seed": 0}
     seen = {row["id"] for row in read_lines(tmp_path / "seen" / "rows.jsonl") if row["severity"] == 0}
     assert seen == {row["id"] for row in read_lines(tmp_path / "blind" / "rows.jsonl")}
     assert len(records(tmp_path / "seen")) == settings(tmp_path / "seen")["data"]["rows"] <= 120

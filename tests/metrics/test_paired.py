@@ -174,3 +174,20 @@ def test_rows_that_are_not_the_same_are_refused(pair):
         compare(first, second, figures=["ece"])
     with pytest.raises(MedqDegError, match="got 0 and 0"):
         compare([], [])
+
+
+@pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarning")
+def test_a_cell_says_what_is_missing_among_its_own_rows():
+    rng = np.random.default_rng(9)
+    first, _ = simulated(rng, 200, 1, 0.0, trials=10)
+    first = [{**row, "half": "with" if place < 100 else "without"} for place, row in enumerate(first)]
+    second = [
+        {**row, "votes": [None if row["half"] == "with" and rng.random() < 0.3 else vote for vote in row["votes"]]}
+        for row in first
+    ]
+    cells = compare(first, second, by=["half"], n_resamples=20)["by"]["half"]
+    lost = 10 * np.mean([vote is None for row in second[:100] for vote in row["votes"]]) * 10
+    assert cells["with"]["accuracy"]["reason"] == (
+        f"answers are missing in the second run in {lost:.1f} % of votes against 0.0 % in the first"
+    )
+    assert cells["without"]["accuracy"]["reason"] is None

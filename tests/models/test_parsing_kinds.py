@@ -351,3 +351,48 @@ def test_the_letter_that_labels_an_option_wins_over_options_that_are_letters(
 @pytest.mark.parametrize("options", [["B", "A", "None"], ["A", "B", "AB", "O"], ["(B)", "(A)"], ["b", "a"]])
 def test_a_label_wins_over_the_same_letter_as_a_text(options: list[str]) -> None:
     assert [parse_answer(f"The answer is {letter}.", options) for letter in "AB"] == ["A", "B"]
+
+
+UNITS = [
+    ("{n} mm²", ["{n} mm2", "{n} mm^2", "{n}mm²"]),
+    ("{n} μm", ["{n} µm", "{n} um", "{n}um"]),
+    ("{n} cells/μL", ["{n} cells/uL", "{n} cells/µL"]),
+    ("{n} °", ["{n}°", "{n} degrees"]),
+    ("{n} %", ["{n}%", "{n} percent", "{n} per cent"]),
+]
+
+
+@given(
+    st.lists(st.integers(11, 989).filter(lambda tenths: tenths % 10), min_size=2, max_size=5, unique=True),
+    st.sampled_from(UNITS),
+    st.data(),
+)
+def test_how_a_unit_is_typed_decides_nothing(
+    tenths: list[int], unit: tuple[str, list[str]], data: st.DataObject
+) -> None:
+    options = [unit[0].format(n=each / 10) for each in tenths]
+    place = data.draw(st.integers(0, len(tenths) - 1))
+    number = data.draw(st.sampled_from([f"{tenths[place] / 10}", f"{tenths[place] / 10:.2f}"]))
+    said = data.draw(st.sampled_from([unit[0], *unit[1]])).format(n=number)
+    for form in (said, f"The answer is {said}.", f"Answer: {said}"):
+        assert parse_answer(form, options) == LETTERS[place], (form, options)
+
+
+@given(
+    st.sampled_from([["Yes", "No"], ["Present", "Absent"], ["MRI", "CT"]]),
+    st.integers(0, 1),
+    st.sampled_from(["Is there a fracture?", "Which one is it?", "What does the picture show?"]),
+    st.sampled_from([" ", "\n"]),
+)
+def test_a_question_that_is_repeated_is_no_answer(options: list[str], place: int, question: str, glue: str) -> None:
+    assert parse_answer(f"{question}{glue}{options[place]}.", options) == "AB"[place]
+    for asked in (options[place], "AB"[place]):
+        assert parse_answer(f"{asked}?", options) is None
+
+
+@given(_letters(), st.sampled_from(["no sign of {O}", "no oedema", "no other finding"]))
+def test_that_something_else_is_absent_takes_no_answer_back(letters: tuple[str, str, str], absent: str) -> None:
+    absent = _fill(absent, *letters)
+    for form in ("{L}. {T}. ", "{L}\n", "Answer: {L}\n"):
+        assert parse_answer(_fill(form, *letters) + absent.capitalize() + ".", OPTIONS) == letters[0]
+    assert parse_answer("Absent, no sign of effusion.", ["Present", "Absent"]) == "B"
