@@ -206,3 +206,13 @@ def test_the_runs_and_processes_of_one_command_share_the_largest_cost() -> None:
             share_budget(endpoint, 2.0, processes=2)
             list(endpoint.answer(Rows(30), 4))
         assert 0.5 < spent(server, prices) <= 1.0
+
+
+def test_a_purse_that_is_empty_pays_for_nothing_more() -> None:
+    with serving(FaultyServer()) as server:
+        endpoint = model(server.url, prices=(1000.0, 2000.0), max_cost=2.0, max_new_tokens=COMPLETION_TOKENS)
+        list(endpoint.answer(Rows(3), 4))
+        share_budget(endpoint, 1e-9, processes=1)
+        rows = Rows(30)
+        assert list(endpoint.answer(rows, 4)) == []
+        assert rows.stopped
