@@ -315,7 +315,8 @@ class EndpointModel:
             limit = next((memory.sent[name] for name in _LENGTHS if name in memory.sent), memory.most_completion)
             prompt = memory.most_prompt * self._most_requests
             dearest = (prompt * self.prices.paid + trials * max(limit, memory.most_completion) * self.prices.got) / 1e6
-        return (self.cost or 0.0) - before + (flying + 1) * dearest <= (math.inf if self.max_cost is None else self.max_cost)
+        most = math.inf if self.max_cost is None else self.max_cost
+        return (self.cost or 0.0) - before + (flying + 1) * dearest <= most
 
     def _tell_spent(self, before: float) -> None:
         bound = "at least " if self.at_least else ""
