@@ -26,8 +26,8 @@ _NO_MONEY = re.compile(
 )
 _NO_PICTURES = re.compile(
     r"(?:image|picture|vision|multi-?modal|mmproj).*(?:not support|unsupported|only supported|not a multi|mmproj"
-    r"|cannot (?:accept|process)|does(?: not|n't) (?:accept|have|take))"
-    r"|(?:not support|unsupported|not a|no endpoints found that support|at most 0).*"
+    r"|text[- ]only|cannot (?:accept|process)|does(?: not|n't) (?:accept|have|take))"
+    r"|(?:not support|unsupported|text[- ]only|not a|no endpoints found that support|at most 0).*"
     r"(?:image|picture|vision|multi-?modal)",
     re.IGNORECASE | re.DOTALL,
 )

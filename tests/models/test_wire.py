@@ -261,6 +261,10 @@ BAD = {
         response(b'{"error": {"message": "image_url is only supported by certain models."}}', status="400 X"),
         "takes no pictures",
     ),
+    "a model without pictures (a gateway)": (
+        response(b'{"error": {"message": "this deployment is text-only: drop each image"}}', status="400 X"),
+        "takes no pictures",
+    ),
 }
 
 
