@@ -57,7 +57,7 @@ def data_export(
 )
 def import_results(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Result files of one model.")],
-    harness: Annotated[str, typer.Option("--from", help="Harness: inspect, vlmevalkit or lmms-eval.")],
+    harness: Annotated[str, typer.Option("--from", help="Harness: inspect, vlmevalkit, lmms-eval or lm-eval.")],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     name: Annotated[str, typer.Option("--data", help="The data that was asked, as in `medq-deg evaluate`.")] = "demo",
     model: Annotated[str | None, typer.Option(help="Name of the model; inspect-ai's logs tell it.")] = None,

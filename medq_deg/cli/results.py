@@ -103,6 +103,7 @@ def submit(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a whole run on the benchmark.")],
     repo: Annotated[str | None, typer.Option(help="The model's repository, ORG/MODEL.")] = None,
     dataset: Annotated[str | None, typer.Option(help="The benchmark's dataset on the Hub, with --repo.")] = None,
+    source: Annotated[str | None, typer.Option(help="Address of the answers, with --repo.")] = None,
     results_repo: Annotated[
         str | None, typer.Option(help="Add figures and answers to this dataset of results instead.")
     ] = None,
@@ -117,7 +118,9 @@ def submit(
     if repo is not None:
         if dataset is None:
             raise MedqDegError("--dataset is needed with --repo: the benchmark's dataset on the Hub, ORG/NAME")
-        submission = prepare(run, repo, dataset, dry_run=dry_run)
+        submission = prepare(run, repo, dataset, source=source, dry_run=dry_run)
+    elif source is not None:
+        raise MedqDegError("--source goes with --repo: a results dataset holds the answers themselves")
     else:
         submission = prepare_results(run, results_repo or "", dry_run=dry_run)
     if not submission.diff:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow.parquet as pq
@@ -66,10 +67,17 @@ def write_card(path: Path, manifest: Mapping[str, Any]) -> None:
     complete_card(path)
 
 
-def complete_card(path: Path) -> None:
+def complete_card(path: Path, others: Mapping[str, str] = MappingProxyType({})) -> None:
     """Bring the head of a card, and the file `INFO` beside it, up to what the shards hold; its text stays as it is.
 
     The head gets features, splits with their sizes, the files of each split and the size category.
+
+    Parameters
+    ----------
+    path : Path
+        The card.
+    others : mapping of str to str
+        Other configurations, and the folder of each, with the same splits.
     """
     info = info_of(path.parent)
     card = DatasetCard(path.read_text(encoding="utf-8"), ignore_metadata_errors=True)
@@ -78,9 +86,10 @@ def complete_card(path: Path) -> None:
     head["size_categories"] = [next((name for most, name in _SIZES if rows < most), "n>1M")]
     head["configs"] = [
         {
-            "config_name": CONFIG,
-            "data_files": [{"split": split, "path": f"data/{split}-*.parquet"} for split in SEVERITY_NAMES],
+            "config_name": name,
+            "data_files": [{"split": split, "path": f"{folder}/{split}-*.parquet"} for split in SEVERITY_NAMES],
         }
+        for name, folder in {CONFIG: "data", **others}.items()
     ]
     data = DatasetCardData(**head)
     DatasetInfosDict({CONFIG: info}).to_dataset_card_data(data)

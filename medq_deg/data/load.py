@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -28,6 +28,7 @@ ALLOWED: Final = (
 )
 
 _HUB_NAME: Final = re.compile(r"[\w.-]+/[\w.-]+")
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _PUSHED: Final = ("data/*.parquet", "*.json", "README.md")
 
 
@@ -57,12 +58,15 @@ class Data(Sequence[Mapping[str, Any]]):
         The rows themselves.
     shards : mapping of str to sequence of Path
         The parquet files of each split; empty for data whose pictures are made.
+    revision : str, optional
+        Commit of the dataset on the Hub that the rows were read from.
     """
 
     name: str
     fingerprint: str
     rows: Rows
     shards: Mapping[str, Sequence[Path]]
+    revision: str | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -119,7 +123,10 @@ def open_data(name: str, progress: Callable[[str, int, int], None] = lambda stag
         return _stored(folder.resolve().name, folder, progress)
     if folder.exists() or not _HUB_NAME.fullmatch(name):
         raise MedqDegError(f"unknown data {name!r}; allowed: {ALLOWED}")
-    return _stored(name, _download(name), progress)
+    snapshot = _download(name)
+    return replace(
+        _stored(name, snapshot, progress), revision=snapshot.name if _COMMIT.fullmatch(snapshot.name) else None
+    )
 
 
 def _release(folder: Path, progress: Callable[[str, int, int], None]) -> Data:

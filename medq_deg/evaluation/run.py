@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,7 @@ def evaluate(
         Later, if an answer cannot be written, or the first rows show that the run would come to nothing.
     """
     manner = Manner(trials, seed, parser, controls)
+    revision = getattr(rows, "revision", None)
     rows, columns, settings = _to_ask(model, rows, manner, data_name, data_version)
     processes = processes or OneProcess()
     part = range(len(columns)) if shard is None else [index for index in range(len(columns)) if index in shard]
@@ -143,7 +145,7 @@ def evaluate(
     name = "" if shard is None else str(shard)
     with folder.locked(name, lead=processes.rank == 0):
         if processes.rank == 0:
-            folder.start(settings, environment(processes.size), columns, shared=shard is not None)
+            folder.start(settings, environment(processes.size, revision), columns, shared=shard is not None)
             answers = folder.read_answers()
             todo = [index for index in part if columns[index]["id"] not in answers]
             for index in sorted({*part}.difference(todo)):
@@ -269,8 +271,16 @@ def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None
     return digest.hexdigest()
 
 
-def environment(processes: int) -> dict[str, Any]:
-    """Return versions and hardware, for `run.json`; `processes` share the start."""
+def environment(processes: int, revision: str | None = None) -> dict[str, Any]:
+    """Return date, versions and hardware of a start, for `run.json`.
+
+    Parameters
+    ----------
+    processes : int
+        How many share it.
+    revision : str, optional
+        Commit of the dataset on the Hub that is asked.
+    """
     packages = {"medq-deg": medq_deg.__version__}
     for name in _PACKAGES:
         try:
@@ -279,10 +289,12 @@ def environment(processes: int) -> dict[str, Any]:
             continue
     torch = sys.modules.get("torch")
     return {
+        "date": datetime.now(timezone.utc).date().isoformat(),
         "python": platform.python_version(),
         "machine": platform.machine(),
         "accelerator": torch.cuda.get_device_name() if torch and torch.cuda.is_available() else None,
         "processes": processes,
+        **({"data_revision": revision} if revision else {}),
         DEGRADATIONS: code_fingerprint(),
         "degradation_version": DEGRADATION_VERSION,
         "packages": packages,

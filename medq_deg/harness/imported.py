@@ -17,7 +17,7 @@ from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import file_hash
 from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.inspect_logs import read_inspect
-from medq_deg.harness.lmms_results import read_lmms_eval
+from medq_deg.harness.lmms_results import read_lm_eval, read_lmms_eval
 from medq_deg.harness.said import Results, Said, check_complete, gather
 from medq_deg.harness.vlmevalkit_results import read_vlmevalkit
 from medq_deg.models.base import Finish, Reply
@@ -28,6 +28,7 @@ READERS: Final[Mapping[str, Callable[[Sequence[Path]], Results]]] = {
     "inspect": read_inspect,
     "vlmevalkit": read_vlmevalkit,
     "lmms-eval": read_lmms_eval,
+    "lm-eval": read_lm_eval,
 }
 """What reads a harness's files, by its name."""
 
@@ -66,7 +67,7 @@ def import_results(
     ----------
     files : sequence of Path
         Result files of one model.
-    harness : {"inspect", "vlmevalkit", "lmms-eval"}
+    harness : {"inspect", "vlmevalkit", "lmms-eval", "lm-eval"}
         Who wrote them.
     out : Path
         Folder of the run; it must not hold one.
@@ -150,8 +151,11 @@ class _Told:
                 **results.sampling,
                 "identical": identical,
             },
-            "imported": {**results.harness, "files": {path.name: file_hash(path) for path in files}},
-            **({"date": results.date} if results.date else {}),
+            "imported": {
+                **results.harness,
+                **({"date": results.date} if results.date else {}),
+                "files": {path.name: file_hash(path) for path in files},
+            },
         }
 
     def record(self) -> dict[str, Any]:

@@ -15,6 +15,8 @@ import yaml
 from huggingface_hub import EvalResultEntry, eval_result_entries_to_yaml, parse_eval_result_entries
 
 from medq_deg.errors import MedqDegError
+from medq_deg.evaluation.asking import TRIALS
+from medq_deg.hub.data_uris import CONFIG, IMAGE, METADATA
 from medq_deg.results.sampling import sampling_note
 from medq_deg.taxonomy import SEVERITY_NAMES
 
@@ -62,8 +64,9 @@ TASKS: Final = (
 def eval_yaml() -> dict[str, Any]:
     """Return what `eval.yaml` says of the benchmark: its tasks, with the columns that inspect-ai reads.
 
-    inspect-ai rejects the whole file if one task has no field spec, solver and scorer, or an unknown key, so all tasks
-    have them. It cannot compute the last two, which the description says.
+    inspect-ai reads a picture from a data URI alone, so the tasks name the configuration that holds them, see
+    `medq_deg.hub.data_uris`. It rejects the whole file if one task has no field spec, solver and scorer, or an unknown
+    key, so all tasks have them. It cannot compute the last two, which the description says.
     """
     return {
         "name": "MedQ-Deg",
@@ -75,9 +78,17 @@ def eval_yaml() -> dict[str, Any]:
         "tasks": [
             {
                 "id": task.id,
-                "config": "default",
+                "config": CONFIG,
                 "split": task.split,
-                "field_spec": {"input": "question", "input_image": "image", "choices": "options", "target": "answer"},
+                "field_spec": {
+                    "input": "question",
+                    "input_image": IMAGE,
+                    "choices": "options",
+                    "target": "answer",
+                    "metadata": list(METADATA),
+                },
+                "epochs": TRIALS,
+                "epoch_reducer": "mean",
                 "solvers": [{"name": "multiple_choice"}],
                 "scorers": [{"name": "choice"}],
             }
@@ -107,7 +118,14 @@ def values(result: Mapping[str, Any]) -> dict[str, float]:
     return {task.id: round(100 * task.value(by), 2) for task in TASKS}
 
 
-def make_entries(result: Mapping[str, Any], dataset: str) -> list[EvalResultEntry]:
+def make_entries(
+    result: Mapping[str, Any],
+    dataset: str,
+    *,
+    date: str | None = None,
+    revision: str | None = None,
+    source: str | None = None,
+) -> list[EvalResultEntry]:
     """Return an entry for each task.
 
     Parameters
@@ -116,6 +134,12 @@ def make_entries(result: Mapping[str, Any], dataset: str) -> list[EvalResultEntr
         What `medq_deg.evaluation.score.score_run` returned.
     dataset : str
         The benchmark's dataset on the Hub, ORG/NAME.
+    date : str, optional
+        Day on which the model was asked, ISO 8601.
+    revision : str, optional
+        Commit of the dataset that it was asked about.
+    source : str, optional
+        Address of the answers, or of whatever else the figures come from.
     """
     rows = ", ".join(f"{figures['n']} at {name}" for name, figures in result["by_severity"].items())
     how = "exact probabilities" if result["model"].get("votes") == "exact" else f"{result['trials']} sampled answers"
@@ -123,7 +147,15 @@ def make_entries(result: Mapping[str, Any], dataset: str) -> list[EvalResultEntr
     if told := sampling_note(result["sampling"]):
         notes += f"; {told}"
     return [
-        EvalResultEntry(dataset_id=dataset, task_id=task, value=value, notes=notes)
+        EvalResultEntry(
+            dataset_id=dataset,
+            task_id=task,
+            value=value,
+            notes=notes,
+            date=date,
+            dataset_revision=revision,
+            source_url=source,
+        )
         for task, value in values(result).items()
     ]
 

@@ -12,6 +12,7 @@ from medq_deg.data.card import INFO, complete_card
 from medq_deg.data.schema import MANIFEST
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
+from medq_deg.hub.data_uris import CONFIG, write_data_uris
 from medq_deg.hub.entries import eval_yaml
 from medq_deg.hub.refusals import hub_errors
 
@@ -22,7 +23,8 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
     """Upload a build to a dataset repository, made if it is not there.
 
     With the shards go the card, whose head tells `datasets` and the Hub's viewer of features, splits and files, and
-    `dataset_infos.json` with licence and citation, so that ``load_dataset(repo, split="L2")`` works.
+    `dataset_infos.json` with licence and citation, so that ``load_dataset(repo, split="L2")`` works; and `eval.yaml`
+    with a second configuration, pictures as data URIs, from which inspect-ai runs ``hf/ORG/NAME``.
 
     Parameters
     ----------
@@ -44,12 +46,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
         If the folder holds no finished build, or the Hub cannot be reached or refuses. All files go in one commit, so
         the repository shows all of them or none.
     """
-    for name in (MANIFEST, "README.md", REPORT):
-        if not (folder / name).exists():
-            raise MedqDegError(f"{folder}: is no finished build, {name} is missing")
-    complete_card(folder / "README.md")
-    with replace_file(folder / EVAL) as file:
-        file.write(yaml.safe_dump(eval_yaml(), sort_keys=False).encode())
+    complete(folder)
     api = HfApi(library_name="medq-deg")
     with hub_errors(repo):
         api.create_repo(repo, repo_type="dataset", private=private, exist_ok=True)
@@ -57,7 +54,24 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
             folder_path=folder,
             repo_id=repo,
             repo_type="dataset",
-            allow_patterns=["data/*.parquet", "README.md", MANIFEST, REPORT, EVAL, INFO],
+            allow_patterns=["data/*.parquet", f"{CONFIG}/*.parquet", "README.md", MANIFEST, REPORT, EVAL, INFO],
             commit_message="Add MedQ-Deg, built by medq-deg",
         )
     return str(commit.commit_url)
+
+
+def complete(folder: Path) -> None:
+    """Make what a dataset on the Hub has beside a build: the head of its card, `eval.yaml`, and pictures as data URIs.
+
+    Raises
+    ------
+    MedqDegError
+        If the folder holds no finished build.
+    """
+    for name in (MANIFEST, "README.md", REPORT):
+        if not (folder / name).exists():
+            raise MedqDegError(f"{folder}: is no finished build, {name} is missing")
+    write_data_uris(folder)
+    complete_card(folder / "README.md", {CONFIG: CONFIG})
+    with replace_file(folder / EVAL) as file:
+        file.write(yaml.safe_dump(eval_yaml(), sort_keys=False).encode())

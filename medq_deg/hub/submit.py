@@ -95,7 +95,7 @@ class Submission:
         return self.files[self.path].decode()
 
 
-def prepare(run: Path, repo: str, dataset: str, *, dry_run: bool = False) -> Submission:
+def prepare(run: Path, repo: str, dataset: str, *, source: str | None = None, dry_run: bool = False) -> Submission:
     """Make the evaluation results of a run, for the repository of its model.
 
     Parameters
@@ -106,6 +106,8 @@ def prepare(run: Path, repo: str, dataset: str, *, dry_run: bool = False) -> Sub
         The model's repository, ORG/MODEL.
     dataset : str
         The benchmark's dataset on the Hub, ORG/NAME.
+    source : str, optional
+        Address, http or https, of the answers or whatever else the figures come from.
     dry_run : bool
         Ask the Hub nothing, and compare with an empty file.
 
@@ -116,8 +118,11 @@ def prepare(run: Path, repo: str, dataset: str, *, dry_run: bool = False) -> Sub
     """
     check_repo(repo)
     check_repo(dataset)
+    if source is not None and not re.fullmatch(r"https?://[^\s/]+\S*", source):
+        raise MedqDegError(f"the source must be an address such as https://example.org/answers, got {source!r}")
     _check(run)
-    entries = make_entries(score_run(run), dataset)
+    facts = provenance(RunFolder(run).read_run(), dataset)
+    entries = make_entries(score_run(run), dataset, source=source, **facts)
     commit, current = (None, None) if dry_run else _read(repo, "model", PATH)
     text = merge(current, entries)
     lines = difflib.unified_diff(
@@ -126,6 +131,31 @@ def prepare(run: Path, repo: str, dataset: str, *, dry_run: bool = False) -> Sub
     files = {PATH: text.encode()}
     _refuse_secrets(files)
     return Submission(repo, "model", "Add MedQ-Deg evaluation results", files, current, commit, "\n".join(lines))
+
+
+def provenance(run: Mapping[str, Any], dataset: str) -> dict[str, str]:
+    """Return what a run knows of when it was made and of which commit of a dataset.
+
+    Parameters
+    ----------
+    run : mapping
+        What `run.json` holds.
+    dataset : str
+        The benchmark's dataset on the Hub, ORG/NAME.
+
+    Returns
+    -------
+    dict
+        ``date``: day of its last start, or that of the files that it was imported from; ``revision``: the commit, if
+        the data was read from that dataset and all starts read the same. Each only where it is known.
+    """
+    starts = [run.get("environment") or {}, *run.get("later_environments", [])]
+    dates = [run["imported"].get("date")] if "imported" in run else [start.get("date") for start in starts]
+    revisions = {start.get("data_revision") for start in starts}
+    known = {"date": max(filter(None, dates), default=None)}
+    if run["settings"]["data"].get("name") == dataset and len(revisions) == 1:
+        known["revision"] = revisions.pop()
+    return {name: value for name, value in known.items() if value}
 
 
 def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submission:

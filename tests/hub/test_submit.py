@@ -19,7 +19,7 @@ from medq_deg import demo
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import score_run
 from medq_deg.hub.entries import PATH, TASKS, eval_yaml, make_entries, merge
-from medq_deg.hub.submit import LEADERBOARD, prepare, prepare_results, safe_name, send
+from medq_deg.hub.submit import LEADERBOARD, prepare, prepare_results, provenance, safe_name, send
 from medq_deg.metrics import summarize
 from tests.hub.double import HubDouble
 from tests.hub.runs import benchmark_rows, make_run
@@ -316,4 +316,28 @@ def test_eval_yaml_has_the_tasks_of_the_entries_in_the_form_that_inspect_reads(r
     entries = make_entries(score_run(run), "org/medq-deg")
     assert [task["id"] for task in value["tasks"]] == [entry.task_id for entry in entries]
     for task in value["tasks"]:
-        assert set(task) == {"id", "config", "split", "field_spec", "solvers", "scorers"}
+        assert set(task) == {
+            "id", "config", "split", "field_spec", "epochs", "epoch_reducer", "solvers", "scorers"
+        }  # fmt: skip
+
+
+def test_entries_say_when_of_which_commit_and_from_where_as_far_as_that_is_known(run: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "copy"
+    shutil.copytree(run, copied)
+    held = json.loads((copied / "run.json").read_text())
+    held["environment"] |= {"date": "2026-11-20", "data_revision": "a" * 40}
+    held["later_environments"] = [{**held["environment"], "date": "2026-11-21"}]
+    held["settings"]["data"]["name"] = "org/medq-deg"
+    (copied / "run.json").write_text(json.dumps(held))
+    text = prepare(copied, "me/model", "org/medq-deg", source="https://example.org/answers", dry_run=True).text
+    for entry in parse_eval_result_entries(yaml.safe_load(text)):
+        assert (entry.date, entry.dataset_revision) == ("2026-11-21", "a" * 40)
+        assert entry.source_url == "https://example.org/answers"
+    assert provenance(held, "org/another") == {"date": "2026-11-21"}
+    assert provenance({**held, "later_environments": [{"data_revision": "b" * 40}]}, "org/medq-deg") == {
+        "date": "2026-11-20"
+    }
+    assert provenance({**held, "imported": {"date": "2026-10-01"}}, "org/another") == {"date": "2026-10-01"}
+    assert provenance({**held, "imported": {}}, "org/another") == {}
+    with pytest.raises(MedqDegError, match="the source must be an address"):
+        prepare(run, "me/model", "org/medq-deg", source="answers.html", dry_run=True)

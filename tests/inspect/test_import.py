@@ -38,7 +38,7 @@ def test_the_demo_answered_in_inspect_and_imported_is_the_direct_run(direct: Pat
     assert run["imported"]["name"] == "inspect-ai"
     assert list(run["imported"]["files"]) == [Path(log.location).name]
     assert run["sampling"]["neutral"] == "unknown"
-    assert run["date"] == str(log.eval.created)[:10]
+    assert run["imported"]["date"] == str(log.eval.created)[:10]
 
 
 def short(tmp_path: Path, name: str = "logs", say: str = "A", **options: Any) -> Path:
