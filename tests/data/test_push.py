@@ -69,6 +69,7 @@ def test_a_build_is_uploaded_whole_in_one_commit(built: Path, hub: HubDouble) ->
     shards = {f"data/{path.name}" for path in (built / "data").iterdir()}
     assert set(files) >= shards | {"README.md", "manifest.json", "load_report.json", "eval.yaml"}
     assert all(files[name] == (built / name).read_bytes() for name in shards)
+    assert {name for name in files if name.startswith("inspect/")} == {f"inspect/{Path(name).name}" for name in shards}
     assert (hub.commits, hub.private["me/medq-deg"]) == (1, True)
 
 
@@ -127,6 +128,7 @@ def test_the_card_tells_the_viewer_and_programs_what_the_rows_are(built: Path, h
     files = hub.repositories["me/medq-deg"]
     head, text = files["README.md"].decode().removeprefix("---\n").split("\n---\n", 1)
     told = yaml.safe_load(head)
+    assert [each["config_name"] for each in told["configs"]] == ["default", "inspect"]
     assert [each["split"] for each in told["configs"][0]["data_files"]] == ["L0", "L1", "L2"]
     assert told["license"]
     assert told["size_categories"] == ["n<1K"]
