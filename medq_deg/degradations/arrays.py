@@ -8,7 +8,7 @@ and rounds once.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeAlias
 
 import cv2
@@ -27,6 +27,7 @@ LEVELS = np.arange(256, dtype=np.float32)[None]
 
 _GREY_CHROMA = 12
 _COLOURED_MOST = 0.1
+_PART_BYTES = 1 << 20
 
 
 def side(image: NDArray[Any]) -> float:
@@ -83,7 +84,22 @@ def collapse(array: NDArray[Any]) -> NDArray[Any]:
 
 def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
     """Clip to [0, 255] and round to the nearest grey level, or down as the paper's authors do."""
-    clipped = np.clip(image, 0, 255)
-    if not truncate:
-        np.rint(clipped, out=clipped)
-    return clipped.astype(np.uint8)
+    result = np.empty(image.shape, np.uint8)
+    for part in parts(len(image), image.nbytes):
+        clipped = np.clip(image[part], 0, 255)
+        if not truncate:
+            np.rint(clipped, out=clipped)
+        result[part] = clipped.astype(np.uint8)
+    return result
+
+
+def parts(length: int, total_bytes: int) -> Iterator[slice]:
+    """Cut an axis into parts of about a megabyte each, of an array that takes `total_bytes`.
+
+    What is done part by part stays in the processor's cache and needs no second array of the picture's size, which for
+    a large picture takes longer to come by than to fill.
+    """
+    step = max(length * _PART_BYTES // max(total_bytes, 1), 1)
+    step = max(step // 16 * 16, min(step, 16))
+    for start in range(0, length, step):
+        yield slice(start, min(start + step, length))

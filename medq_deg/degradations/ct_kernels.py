@@ -31,7 +31,7 @@ from cachetools import LRUCache, cached
 from numpy.typing import NDArray
 from scipy.special import sici
 
-from medq_deg.degradations.arrays import FloatImage
+from medq_deg.degradations.arrays import FloatImage, parts
 
 CACHE_BYTES = 96 * 2**20
 """Memory for spectra in one process; one of a 512 x 512 picture takes 2.1 MB."""
@@ -164,12 +164,19 @@ def convolve(image: FloatImage, kernel: Spectrum) -> FloatImage:
     """Convolve an (H, W) float32 picture, zero outside, with the kernel of a spectrum.
 
     Only the rows that hold the picture are transformed along x, on the way in and on the way out, which saves a
-    third of the time of a plain rfft2 and irfft2.
+    third of the time of a plain rfft2 and irfft2; and the padded plane never exists as a whole.
     """
     height, width = image.shape
     padded_height, padded_width = kernel.padded
-    rows = scipy.fft.rfft(image, padded_width, axis=1)
-    plane = scipy.fft.fft(rows, padded_height, axis=0, overwrite_x=True)
-    plane *= kernel.values
-    rows = scipy.fft.ifft(plane, axis=0, overwrite_x=True)[:height]
-    return np.asarray(scipy.fft.irfft(rows, padded_width, axis=1)[:, :width], np.float32)
+    columns = padded_width // 2 + 1
+    rows = np.empty((height, columns), np.complex64)
+    for part in parts(height, rows.nbytes):
+        rows[part] = scipy.fft.rfft(image[part], padded_width, axis=1)
+    for part in parts(columns, 2 * rows.nbytes):
+        lines = scipy.fft.fft(rows[:, part], padded_height, axis=0)
+        lines *= kernel.values[:, part]
+        rows[:, part] = scipy.fft.ifft(lines, axis=0, overwrite_x=True)[:height]
+    result = np.empty(image.shape, np.float32)
+    for part in parts(height, rows.nbytes):
+        result[part] = scipy.fft.irfft(rows[part], padded_width, axis=1)[:, :width]
+    return result

@@ -32,7 +32,7 @@ import scipy.sparse
 from cachetools import LRUCache, cached
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaln, ndtri
+from scipy.special import gammaln, i0, ndtri
 
 from medq_deg.degradations.arrays import FloatImage
 
@@ -161,21 +161,25 @@ def _gridder(side: int) -> _Gridder:
 
     def window(distance: NDArray[np.float64]) -> NDArray[np.float64]:
         inside = np.abs(distance) < _WINDOW / 2
-        return np.asarray(np.i0(beta * np.sqrt(np.maximum(1 - (2 * distance / _WINDOW) ** 2, 0))) * inside)
+        return np.asarray(i0(beta * np.sqrt(np.maximum(1 - (2 * distance / _WINDOW) ** 2, 0))) * inside)
 
-    down, across = (offset.reshape(-1, 1) for offset in np.mgrid[:_WINDOW, :_WINDOW])
-    x, y = np.ceil(u - _WINDOW / 2).astype(int) + across, np.ceil(v - _WINDOW / 2).astype(int) + down
-    weight, x = window(x - u) * window(y - v), x % grid
+    offsets = np.arange(_WINDOW, dtype=np.int32)[:, None]
+    x, y = (np.ceil(line - _WINDOW / 2).astype(np.int32) + offsets for line in (u, v))
+    weight = (window(y - v)[:, None] * window(x - u)).reshape(-1, u.size)
+    x, y = np.tile(x % grid, (_WINDOW, 1)), np.repeat(y, _WINDOW, axis=0)
     # The left half plane holds the complex conjugate of the right one.
     sign = np.where(x > grid // 2, -1, 1)
     x, y = np.where(sign < 0, grid - x, x), (sign * y) % grid
     weight *= np.where((x == 0) | (2 * x == grid), 1, 0.5)
-    index = ((y * (grid // 2 + 1) + x).ravel(), np.tile(np.arange(u.size), _WINDOW**2))
+    index = ((y * (grid // 2 + 1) + x).ravel(), np.tile(np.arange(u.size, dtype=np.int32), _WINDOW**2))
     shape = (grid * (grid // 2 + 1), u.size)
-    real, imaginary = (
-        scipy.sparse.csr_matrix((part.astype(np.float32).ravel(), index), shape) for part in (weight, weight * sign)
+    both = np.empty(weight.shape, np.complex64)
+    both.real, both.imag = weight, weight * sign
+    matrix = scipy.sparse.csr_matrix((both.ravel(), index), shape)
+    real, imaginary = (  # one pattern: they share its memory
+        scipy.sparse.csr_matrix((np.ascontiguousarray(part), matrix.indices, matrix.indptr), shape)
+        for part in (matrix.data.real, matrix.data.imag)
     )
-    imaginary.indices, imaginary.indptr = real.indices, real.indptr  # one pattern: share its memory
     line = deapodisation(np.arange(side) - side // 2, grid, _WINDOW, beta)
     return _Gridder(real, imaginary, ramp.astype(np.complex64), line.astype(np.float32), detector, grid)
 

@@ -15,7 +15,7 @@ import scipy.fft
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel
+from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, parts
 from medq_deg.degradations.degradation import Severities, published
 from medq_deg.errors import ImageError
 
@@ -93,9 +93,13 @@ def bias_field(image: FloatImage, rng: Generator, *, lowest: float, highest: flo
 
 
 def _magnitude(spectrum: NDArray[np.complexfloating], axis: int) -> FloatImage:
-    """Transform back along one axis, in place, and return the magnitude."""
-    back = scipy.fft.ifft(spectrum, axis=axis, overwrite_x=True)
-    return np.asarray(cv2.magnitude(np.ascontiguousarray(back.real), np.ascontiguousarray(back.imag)), np.float32)
+    """Transform back along one axis and return the magnitude."""
+    result = np.empty(spectrum.shape, np.float32)
+    for part in parts(spectrum.shape[1 - axis], spectrum.nbytes):
+        where = (slice(None), part) if axis == 0 else (part, slice(None))
+        back = scipy.fft.ifft(spectrum[where], axis=axis)
+        result[where] = cv2.magnitude(np.ascontiguousarray(back.real), np.ascontiguousarray(back.imag))
+    return result
 
 
 def cartesian_mask(columns: int, center: float, acceleration: float, rng: Generator) -> NDArray[np.bool_]:
@@ -303,6 +307,7 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     def one_channel(plane: FloatImage) -> FloatImage:
         level = surround(plane)
         spectrum = np.empty((height, width), np.complex64)
+        room = np.empty_like(plane)
         for (first, end), (dx, dy, angle) in zip(runs, moves, strict=True):
             if first == end:
                 continue
@@ -314,6 +319,7 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
                     plane,
                     matrix,
                     (width, height),
+                    room,
                     flags=cv2.INTER_LINEAR,
                     # What comes into view is the background, or, where the body fills the frame, more of the body.
                     borderMode=cv2.BORDER_REPLICATE if level is None else cv2.BORDER_CONSTANT,
@@ -340,6 +346,10 @@ def _read_lines(plane: FloatImage, first: int, end: int, spectrum: NDArray[np.co
         spectrum.real[lines] = np.cos(phase).astype(np.float32) @ plane
         spectrum.imag[lines] = np.sin(phase).astype(np.float32) @ plane
         return
-    half = scipy.fft.rfft(plane, axis=0)  # a real picture: the other half is its mirror image
-    spectrum[lines[lines >= 0]] = half[lines[lines >= 0]]
-    spectrum[lines[lines < 0]] = np.conj(half[-lines[lines < 0]])
+    for part in parts(plane.shape[1], 2 * plane.nbytes):
+        half = scipy.fft.rfft(plane[:, part], axis=0)  # a real picture: the other half is its mirror image
+        if end > 0:
+            spectrum[max(first, 0) : end, part] = half[max(first, 0) : end]
+        if first < 0:
+            below = min(end, 0)
+            spectrum[height + first : height + below, part] = np.conj(half[-first : -below : -1])
