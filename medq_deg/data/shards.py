@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import pickle
+import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,9 +18,11 @@ import pyarrow.parquet as pq
 
 from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import features
-from medq_deg.degradations import degrade
+from medq_deg.degradations import DEGRADATIONS, Degradation, degrade, register
+from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.images import open_image
+from medq_deg.taxonomy import DEGRADATION_NAMES
 
 SHARD_BYTES = 400 * 2**20
 """A shard is closed when its pictures reach this size."""
@@ -59,8 +63,29 @@ def make_picture(job: Job) -> bytes:
     return encode_png(image)
 
 
+def _start_worker(added: Sequence[Degradation]) -> None:
+    """Make a new process know what the program registered, beyond what entry points name."""
+    cv2.setNumThreads(1)
+    for entry in added:
+        if entry.name not in DEGRADATIONS:
+            register(entry)
+
+
+def _can_be_sent(entry: Degradation) -> bool:
+    """Whether a new process can import the function: it can not where it was typed at a prompt, or is a lambda."""
+    if entry.function.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
+        return False
+    try:
+        pickle.dumps(entry)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
+
+
 class Workers:
     """Processes that make pictures, kept for a whole build: a new process has to import and to build kernels.
+
+    They know the degradations that the program has registered before, if their functions can be imported by name.
 
     Parameters
     ----------
@@ -71,11 +96,15 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPoolExecutor | None = None
+        self._only_here: frozenset[str] = frozenset()
 
     def __enter__(self) -> Workers:
         if self.count > 1:
+            added = [entry for name, entry in DEGRADATIONS.items() if name not in DEGRADATION_NAMES]
+            sent = [entry for entry in added if _can_be_sent(entry)]
+            self._only_here = frozenset(entry.name for entry in added) - {entry.name for entry in sent}
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, context, initializer=cv2.setNumThreads, initargs=(1,))
+            self._pool = ProcessPoolExecutor(self.count, context, initializer=_start_worker, initargs=(sent,))
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -83,12 +112,23 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def make(self, jobs: Sequence[Job]) -> Iterator[bytes]:
-        """Yield the picture of each job, in order; at most a few per worker are held at once."""
+        """Yield the picture of each job, in order; at most a few per worker are held at once.
+
+        Raises
+        ------
+        MedqDegError
+            If a job's degradation is one that other processes cannot import.
+        """
         if self._pool is None:
             yield from map(make_picture, jobs)
             return
         waiting: deque[Future[bytes]] = deque()
         for job in jobs:
+            if job.degradation in self._only_here:
+                raise MedqDegError(
+                    f"{job.degradation} cannot go to worker processes, as its function cannot be imported by name: "
+                    "define it in a module, or build with one worker"
+                )
             waiting.append(self._pool.submit(make_picture, job))
             if len(waiting) >= _AHEAD * self.count:
                 yield waiting.popleft().result()

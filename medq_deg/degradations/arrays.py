@@ -28,6 +28,7 @@ LEVELS = np.arange(256, dtype=np.float32)[None]
 _GREY_CHROMA = 12
 _COLOURED_MOST = 0.1
 _PART_BYTES = 1 << 20
+_LEAST_PART = 32  # rows or columns: shorter runs of columns waste what the processor reads along with them
 
 
 def side(image: NDArray[Any]) -> float:
@@ -99,7 +100,6 @@ def parts(length: int, total_bytes: int) -> Iterator[slice]:
     What is done part by part stays in the processor's cache and needs no second array of the picture's size, which for
     a large picture takes longer to come by than to fill.
     """
-    step = max(length * _PART_BYTES // max(total_bytes, 1), 1)
-    step = max(step // 16 * 16, min(step, 16))
+    step = max(length * _PART_BYTES // max(total_bytes, 1), _LEAST_PART)
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))

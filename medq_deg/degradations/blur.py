@@ -12,18 +12,18 @@ from medq_deg.degradations.degradation import Severities, published
 
 _FINE_BELOW = 0.7  # px of sigma below which a Gaussian is the discrete one
 _FINE_REACH = 4  # px
-_COARSE_FROM = 20.0  # px of sigma from which a Gaussian is computed on a coarser grid
-_COARSE_SIGMA = 10.0  # px of sigma left there
+_COARSE_FROM = 12.0  # px of sigma from which a Gaussian is computed on a coarser grid
+_COARSE_SIGMA = 6.0  # px of sigma left there, or more
 _DIRECT_CELLS = 130  # of a kernel, from which OpenCV goes by way of a Fourier transform
-_SPARSE_CELLS = 400  # that are not zero, from which that is the quicker way for a line too
+_SPARSE_CELLS = 200  # that are not zero, from which that is the quicker way for a line too
 _TILE = 11  # px
 
 
 def gaussian(image: FloatImage, sigma: float) -> FloatImage:
     """Blur a grey or RGB picture, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
 
-    Above 20 px of sigma the picture is averaged over blocks first, so that 10 px are left, and interpolated after: to
-    within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of the bell
+    From 12 px of sigma the picture is averaged over blocks first, so that 6 px or more are left, and interpolated
+    after: to within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of the bell
     no longer have its variance, the discrete Gaussian is taken, which has it at any strength.
 
     References
@@ -47,12 +47,14 @@ def _coarse_gaussian(image: FloatImage, sigma: float, factor: int) -> FloatImage
     bottom, right = margin + -height % factor, margin + -width % factor
     wide = cv2.copyMakeBorder(image, margin, bottom, margin, right, cv2.BORDER_REFLECT)
     small = cv2.resize(wide, (wide.shape[1] // factor, wide.shape[0] // factor), interpolation=cv2.INTER_AREA)
-    # Averaging over a block has blurred by its variance already.
-    small = gaussian(np.asarray(small, np.float32), float(np.sqrt(sigma**2 - (factor**2 - 1) / 12) / factor))
+    # Averaging over a block has blurred by its variance already, and linear interpolation will by its own.
+    place = (np.arange(factor) + 0.5) / factor - 0.5
+    variance = (factor**2 - 1) / 12 + factor**2 * float(np.mean(np.abs(place) * (1 - np.abs(place))))
+    small = gaussian(np.asarray(small, np.float32), float(np.sqrt(sigma**2 - variance) / factor))
     edge = margin // factor - 2
     part = small[edge : edge + -(-height // factor) + 4, edge : edge + -(-width // factor) + 4]
     size = (part.shape[1] * factor, part.shape[0] * factor)
-    back = cv2.resize(part, size, interpolation=cv2.INTER_CUBIC)
+    back = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
     start = 2 * factor
     return np.ascontiguousarray(back[start : start + height, start : start + width])
 

@@ -111,7 +111,7 @@ class _Plane:
         """Return the sums as (height, columns) in the order of an unshifted FFT."""
         margin = self._margin
         plane = self._sums.reshape(-1, self._stride)[:, margin : margin + self.columns]
-        core = plane[margin:-margin].copy()
+        core = plane[margin:-margin]
         core[:margin] += plane[-margin:]
         core[-margin:] += plane[:margin]
         return np.roll(core, -(self.height // 2), axis=0)

@@ -34,7 +34,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import gammaln, i0, ndtri
 
-from medq_deg.degradations.arrays import FloatImage
+from medq_deg.degradations.arrays import FloatImage, parts
 
 WATER_GREY = 128.0
 WATER_PER_MM = 0.02
@@ -165,17 +165,21 @@ def _gridder(side: int) -> _Gridder:
 
     offsets = np.arange(_WINDOW, dtype=np.int32)[:, None]
     x, y = (np.ceil(line - _WINDOW / 2).astype(np.int32) + offsets for line in (u, v))
-    weight = (window(y - v)[:, None] * window(x - u)).reshape(-1, u.size)
-    x, y = np.tile(x % grid, (_WINDOW, 1)), np.repeat(y, _WINDOW, axis=0)
+    along, down = window(x - u), window(y - v)
     # The left half plane holds the complex conjugate of the right one.
-    sign = np.where(x > grid // 2, -1, 1)
-    x, y = np.where(sign < 0, grid - x, x), (sign * y) % grid
-    weight *= np.where((x == 0) | (2 * x == grid), 1, 0.5)
-    index = ((y * (grid // 2 + 1) + x).ravel(), np.tile(np.arange(u.size, dtype=np.int32), _WINDOW**2))
+    x %= grid
+    sign = np.where(x > grid // 2, np.int32(-1), np.int32(1))
+    x = np.where(sign < 0, grid - x, x)
+    along *= np.where((x == 0) | (2 * x == grid), 1, 0.5)
     shape = (grid * (grid // 2 + 1), u.size)
-    both = np.empty(weight.shape, np.complex64)
-    both.real, both.imag = weight, weight * sign
-    matrix = scipy.sparse.csr_matrix((both.ravel(), index), shape)
+    weight = np.empty((_WINDOW, *x.shape), np.complex64)
+    row = np.empty(weight.shape, np.int32)
+    for number in range(_WINDOW):
+        weight[number].real = along * down[number]
+        weight[number].imag = weight[number].real * sign
+        row[number] = (sign * y[number]) % grid * (grid // 2 + 1) + x
+    column = np.tile(np.arange(u.size, dtype=np.int32), _WINDOW**2)
+    matrix = scipy.sparse.csr_matrix((weight.ravel(), (row.ravel(), column)), shape)
     real, imaginary = (  # one pattern: they share its memory
         scipy.sparse.csr_matrix((np.ascontiguousarray(part), matrix.indices, matrix.indptr), shape)
         for part in (matrix.data.real, matrix.data.imag)
@@ -257,8 +261,11 @@ def _reconstruct(rays: FloatImage, side: int, plan: _Gridder) -> FloatImage:
     plane = np.empty((plan.grid, plan.grid // 2 + 1), np.complex64)
     plane.real = (plan.real @ np.ascontiguousarray(polar.real)).reshape(plane.shape)
     plane.imag = (plan.imaginary @ np.ascontiguousarray(polar.imag)).reshape(plane.shape)
-    rows = scipy.fft.ifft(plane, axis=0, overwrite_x=True)
+    for part in parts(plane.shape[1], plane.nbytes):
+        plane[:, part] = scipy.fft.ifft(plane[:, part], axis=0)
     half = side // 2
-    rows = np.concatenate([rows[plan.grid - half :], rows[: side - half]])
-    picture = scipy.fft.irfft(rows, plan.grid, axis=1)
-    return np.concatenate([picture[:, plan.grid - half :], picture[:, : side - half]], axis=1)
+    result = np.empty((side, side), np.float32)
+    for part in parts(side, plane.nbytes):
+        picture = scipy.fft.irfft(plane[np.arange(part.start, part.stop) - half], plan.grid, axis=1)
+        result[part, :half], result[part, half:] = picture[:, plan.grid - half :], picture[:, : side - half]
+    return result

@@ -53,7 +53,8 @@ class Degradation:
     modalities : tuple of str
         Those of `medq_deg.taxonomy.MODALITIES` that it suits.
     limits : mapping of str to (least, greatest) or words
-        For each parameter of the function; bounds that are whole numbers ask for whole numbers.
+        For each parameter of the function; bounds that are whole numbers ask for whole numbers. A parameter of two
+        numbers is a range, the least first.
     severities : Severities
         Parameters at L1 and L2, for any picture.
     reference : str
@@ -173,11 +174,17 @@ class Degradation:
                 if isinstance(number, bool) or not isinstance(number, kind) or not low <= float(number) <= high:
                     what = "a whole number" if kind is numbers.Integral else "a number"
                     raise MedqDegError(f"{self.name}: {name} must be {what} from {low} to {high}, got {value!r}")
+            if parts is not None and len(parts) == 2 and parts[0] > parts[1] and self._lengths(name) == {2}:
+                raise MedqDegError(f"{self.name}: {name} must be (least, greatest), got {value!r}")
+
+    def _lengths(self, name: str) -> set[int]:
+        """Return how many entries the strengths and the default have in a parameter; two are a range."""
+        like = [p[name] for p in (self._defaults, self.severities.mild, self.severities.severe) if name in p]
+        return {len(example) for example in like if isinstance(example, tuple | list)}
 
     def _check_length(self, name: str, parts: tuple[Any, ...] | None, value: object) -> None:
         """Allow a list where the strengths have one, with as many entries if both have as many."""
-        like = [p[name] for p in (self._defaults, self.severities.mild, self.severities.severe) if name in p]
-        lengths = {len(example) for example in like if isinstance(example, tuple | list)}
+        lengths = self._lengths(name)
         if not lengths and parts is not None:
             raise MedqDegError(f"{self.name}: {name} must be one number, got {value!r}")
         if lengths and (not parts or (len(lengths) == 1 and len(parts) not in lengths)):

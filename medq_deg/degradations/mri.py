@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, parts
 from medq_deg.degradations.degradation import Severities, published
-from medq_deg.errors import ImageError
+from medq_deg.errors import ImageError, MedqDegError
 
 _MOVES_SPREAD, _REST = 30.0, 10.0
 """Times of movement, in k-space lines from the middle of the scan: a half-normal law beyond a core of rest."""
@@ -81,6 +81,8 @@ def bias_field(image: FloatImage, rng: Generator, *, lowest: float, highest: flo
     Van Leemput et al., IEEE TMI 18 (1999) 885; Sudre et al., SASHIMI 2017. Strength: severity_reference.csv (cubic, .36
     to .68 and .28 to .54 in tissue), a good fit.
     """
+    if lowest > highest:
+        raise MedqDegError(f"bias_field: lowest must not be above highest, got {lowest!r} and {highest!r}")
     rows, columns = np.indices((order + 1, order + 1))
     total = rows + columns
     # A constant would only shift the scale; higher orders weigh less, so that the field stays smooth.
@@ -352,4 +354,4 @@ def _read_lines(plane: FloatImage, first: int, end: int, spectrum: NDArray[np.co
             spectrum[max(first, 0) : end, part] = half[max(first, 0) : end]
         if first < 0:
             below = min(end, 0)
-            spectrum[height + first : height + below, part] = np.conj(half[-first : -below : -1])
+            spectrum[height + first : height + below, part] = np.conj(half[-first:-below:-1])

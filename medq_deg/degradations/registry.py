@@ -38,8 +38,9 @@ DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(_known)
 def register(degradation: Degradation | None = None, /, **fields: Any) -> Degradation:
     """Add a degradation, so that `degrade`, `Degrade`, `medq-deg list`, `gallery` and `build` treat it like ours.
 
-    It stays outside the published quotas. Processes that are started afresh, such as the workers of a build, know only
-    what an entry point of the group `medq_deg.degradations` names.
+    It stays outside the published quotas. The worker processes of a build know it too if its function can be imported
+    by name; other processes that are started afresh know only what an entry point of the group
+    `medq_deg.degradations` names.
 
     Parameters
     ----------
