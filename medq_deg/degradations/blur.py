@@ -23,8 +23,8 @@ def gaussian(image: FloatImage, sigma: float) -> FloatImage:
     """Blur a grey or RGB picture, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
 
     From 12 px of sigma the picture is averaged over blocks first, so that 6 px or more are left, and interpolated
-    after: to within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of the bell
-    no longer have its variance, the discrete Gaussian is taken, which has it at any strength.
+    after: to within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of
+    the bell no longer have its variance, the discrete Gaussian is taken, which has it at any strength.
 
     References
     ----------
