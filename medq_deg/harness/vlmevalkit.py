@@ -112,7 +112,7 @@ def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the columns that all votes of a row share."""
     options = [option if _survives(option) else _GUARD + option for option in row["options"]]
     return {
-        "question": row["question"],
+        "question": row["question"].strip(),  # as our own prompt has it
         **dict.fromkeys(LETTERS[:MOST_OPTIONS], ""),
         **dict(zip(LETTERS, options, strict=False)),
         "answer": row["answer"],
@@ -134,7 +134,7 @@ def _check(row: Mapping[str, Any]) -> None:
         )
     if changed := next((option for option in row["options"] if option != option.strip()), None):
         raise MedqDegError(f"row {row['id']!r}: VLMEvalKit would strip the option {changed!r}")
-    for text in (row["question"], row["id"], *(option for option in row["options"] if "\x00" in option)):
+    for text in (row["question"].strip(), row["id"], *(option for option in row["options"] if "\x00" in option)):
         if not _survives(text):
             raise MedqDegError(f"row {row['id']!r}: VLMEvalKit's reader would not read {text!r} as this text")
 

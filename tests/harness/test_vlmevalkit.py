@@ -122,7 +122,7 @@ def asked_of(*questions: dict[str, Any]) -> Asked:
 def test_options_that_pandas_takes_for_something_else_reach_the_prompt(options: list[str], tmp_path: Path) -> None:
     options = [option for option in options if option]
     others = {"options": ["a", "b", "c", "d", "e"]}
-    asked = asked_of({"options": options}, others, {"options": options[:2]})
+    asked = asked_of({"options": options, "question": " Which?\n"}, others, {"options": options[:2]})
     (path,) = export_vlmevalkit(asked, tmp_path, 2)
     prompts = [prompt_of(line) for _, line in read(path).iterrows()]
     assert prompts[::2] == [build_prompt(row["question"], row["options"]) for row in asked.columns]
