@@ -21,8 +21,9 @@ from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
 from medq_deg.report.hero import NAMES
 from medq_deg.report.html import TEMPLATES, environment, policy
 from medq_deg.report.pairs import OUTCOMES, SURE
+from medq_deg.report.strip import strip_of
 from medq_deg.report.terms import TERMS, explained
-from medq_deg.report.view import Part
+from medq_deg.report.view import SLIM, WIDE, Part
 from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
 from medq_deg.results.sampling import sampling_note
 
@@ -72,7 +73,7 @@ def render(
         figures={figure.name: (figure, Markup(figure.svg)) for figure in drawn},
         verdicts=[verdicts.verdict_of(run) for run in runs[:MOST_RUNS]],
         comparisons=[verdicts.between_models(each) for each in comparisons],
-        strip=None,
+        strip=strip_of(runs[:MOST_RUNS], (WIDE, SLIM)),
         survivors=any(cell.survives for part in parts for cell in part.cells),
         controls=control_views(runs),
         missing=[f"{run.label}: {' '.join(told)}" for run in runs if (told := missing_sentences(run.missing_votes))],
