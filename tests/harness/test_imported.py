@@ -204,7 +204,7 @@ def test_an_imported_run_compares_with_a_direct_one_and_submit_says_what_it_lack
     ]
     take(files, tmp_path / "run")
     assert compare_runs(direct, tmp_path / "run")["overall"]["accuracy"]["difference"] == 0
-    with pytest.raises(MedqDegError, match=r"is a control run \(a subset of"):
+    with pytest.raises(MedqDegError, match="the demo set, which is not the benchmark; a control run: a subset of"):
         prepare(tmp_path / "run", "org/model", "org/medq-deg", dry_run=True)
 
 

@@ -89,7 +89,7 @@ def test_logs_of_two_temperatures_or_of_other_tasks_or_data_are_refused(tmp_path
         import_results([one, two], "inspect", tmp_path / "run", data="demo")
     with pytest.raises(MedqDegError, match=r"sample \S+, epoch 1: vote 1 of row \S+ is there already"):
         import_results([one, short(tmp_path, "again")], "inspect", tmp_path / "run", data="demo")
-    with pytest.raises(MedqDegError, match="asked with the data 'demo', not 'demo-held-out'"):
+    with pytest.raises(MedqDegError, match="is not in the data 'demo-held-out'; name the data"):
         import_results([one], "inspect", tmp_path / "run", data="demo-held-out")
     with pytest.warns(UserWarning, match="same answer"):
         import_results([two], "inspect", tmp_path / "run", data="demo")
