@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from inspect_ai import eval as inspect_eval
 
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.score import score_run
+from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results
 from medq_deg.inspect.task import medq_deg
 from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
@@ -105,3 +107,15 @@ def test_a_broken_log_and_one_of_another_task_are_named(tmp_path: Path) -> None:
     table.write_text("a\tb\n")
     with pytest.raises(MedqDegError, match="is no log of inspect-ai"):
         import_results([table], "inspect", tmp_path / "run", data="demo")
+
+
+def test_a_log_of_the_same_rows_with_other_pictures_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = short(tmp_path)
+
+    def other(*names: str, **options: Any) -> Asked:
+        asked = choose(*names, **options)
+        return replace(asked, data=replace(asked.data, fingerprint="0" * 64))
+
+    monkeypatch.setattr("medq_deg.harness.imported.choose", other)
+    with pytest.raises(MedqDegError, match="was asked with the data 'demo', not 'demo' as it is here"):
+        import_results([log], "inspect", tmp_path / "run", data="demo")
