@@ -152,7 +152,7 @@ def test_a_run_in_orders_has_no_shift_beside_published_ones(runs: dict[str, Path
     (entry,) = [entry for entry in leaderboard([runs["orders"]], n_resamples=10) if entry.run]
     assert entry.accuracy_l2 is not None
     assert (entry.shift_l0, entry.shift_l1, entry.shift_l2) == (None, None, None)
-    assert "options in 5 orders" in entry.notes
+    assert "options shown in 5 orders" in entry.notes
     result = compare_runs(runs["main"], runs["orders"], n_resamples=20)
     assert not {"calibration_shift", "agreement_shift"} & set(result["figures"])
     assert any("the runs differ in orders: 1 and 5" in note for note in result["notes"])
