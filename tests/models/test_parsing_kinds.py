@@ -268,6 +268,40 @@ def test_yes_and_no_open_a_sentence(options: list[str], word: str, reason: str, 
     assert parse_answer(text, options) == LETTERS[index]
 
 
+DENIED_ALL = [
+    *(
+        f"{who} {what}."
+        for who in ("None of the options", "None of these", "No option", "No answer", "Nothing")
+        for what in ("is right", "fits", "applies", "is correct")
+    ),
+    "Neither option is right.",
+    "There is no correct answer.",
+    "All of the options are wrong.",
+    "The question cannot be answered.",
+    "It is impossible to tell.",
+    "No one knows.",
+    "No way to be sure.",
+]
+
+
+@given(
+    LETTER,
+    st.sampled_from(["Answer: {}", "The answer is {}", "{}"]),
+    st.sampled_from([". ", "\n", "\n\n"]),
+    st.sampled_from(DENIED_ALL),
+)
+def test_an_answer_after_which_every_option_is_denied_is_unread(
+    letter: str, form: str, between: str, said: str
+) -> None:
+    assert parse_answer(form.format(letter) + between + said, OPTIONS) is None
+
+
+@given(LETTER, st.sampled_from(DENIED_ALL))
+def test_an_option_that_says_that_none_holds_is_an_option_like_any_other(letter: str, said: str) -> None:
+    options = [said.rstrip(".") if other == letter else text for other, text in zip("ABCD", OPTIONS, strict=True)]
+    assert parse_answer(f"Answer: {letter}. {said}", options) == letter
+
+
 @given(
     st.sampled_from(["Yes", "No"]),
     st.sampled_from(

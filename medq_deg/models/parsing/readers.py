@@ -44,7 +44,8 @@ def claim(text: str, options: Options) -> Claim | None:
     if text.endswith("?"):
         # "B?" asks about an answer, "Is there a fracture?" only repeats the question.
         return UNCLEAR if claim(text.rstrip("? "), options) or mentioned_letters(text, options) else None
-    short = words.VERDICT.sub("", text)
+    # "B is right" is B, but "B. None of the options is right" keeps its verdict.
+    short = text if words.DENIES_ALL.search(text) else words.VERDICT.sub("", text)
     for said in dict.fromkeys((text, short, words.PICTURE.sub("", text))):
         if letter := options.equal(said):
             return Claim(letter)
@@ -165,7 +166,7 @@ def _free(found: Claim, before: str, said: str, parts: dict[str, str | None], op
 def verdict(sentence: Sentence, options: Options) -> Claim | None:
     """Read "Based on the image, D is the correct answer." and "B is correct because ..."."""
     match = words.IS_RIGHT.match(sentence.text)
-    if match is None:
+    if match is None or words.DENIES_ALL.search(sentence.text):
         return None
     if words.NEGATION.search(match["lead"] or "") or words.CONDITION.search(match["lead"] or ""):
         return None
@@ -245,7 +246,7 @@ def takes_back(text: str, letter: str, options: Options, stated: bool = False) -
     Rejecting other options ("A is incorrect"), listing them ("A. Pneumonia: would show ...") and naming them in passing
     ("MRI and PET are used for ...") takes nothing back; "D fits better", "MRI could also be right" and "D?" do.
     """
-    if words.DOUBT.search(text):
+    if words.DOUBT.search(text) or words.DENIES_ALL.search(text):
         return True
     letters = mentioned_letters(text, options)
     named = letters | options.mentioned(text)

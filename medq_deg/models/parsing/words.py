@@ -32,6 +32,17 @@ DOUBT = re.compile(
     r"|determine|tell|say|decide|provide|interpret|diagnose|know)\b",
     re.IGNORECASE,
 )
+# What says that no option holds, or that nobody can tell: after an answer it contradicts it.
+DENIES_ALL = re.compile(
+    r"\b(?:none|neither|no(?:thing)?)\b\s*(?:(?:of\s+)?(?:the|these|those|them|above|all)\s+)*(?:(?:right|correct|good"
+    r"|valid|suitable|such)\s+)?(?:options?|answers?|choices?)?\s*(?:is|are|was|were|seems?|fits?|appl(?:y|ies)|match\w*"
+    r"|holds?|works?|can\s+be)\b(?:\s+(?:right|correct|true|valid|suitable|appropriate))?\W*$"
+    r"|\bthere\s+is\s+no\s+(?:right|correct|good|valid|suitable)\s+(?:option|answer|choice)\b"
+    r"|\ball\s+(?:of\s+)?(?:the\s+|these\s+)?(?:options|answers|choices)\s+are\s+(?:wrong|incorrect|false)\b"
+    r"|\bno\s+(?:way|one\s+(?:knows|can))\b|\bimpossible\s+to\s+(?:tell|say|know|decide|determine|answer)\b"
+    r"|\b(?:question|this|it)\s+(?:cannot|can't|can\s+not)\s+be\s+(?:answered|decided|determined|told)\b",
+    re.IGNORECASE,
+)
 # A sentence with one of these may reject less than it seems to: "not MRI but CT", "cannot be excluded".
 WAVERS = re.compile(
     r"\b(?:but|however|although|though|yet|could|might|may|possibl\w*|perhaps|maybe|sure|certain\w*|doubt"
