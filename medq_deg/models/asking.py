@@ -151,7 +151,7 @@ class Row:
     failure : Failure, optional
         Why the votes cannot all be had.
     dropped : bool
-        Whether it was given up, unanswered, since the user asked to stop.
+        Whether it was given up, unanswered, since the user asked to stop or nothing more will be served.
     requests : int
         Requests that were sent for it, other than those of which a field was refused.
     charged : float
@@ -205,6 +205,7 @@ class Asker:
     def __init__(self, server: Server, memory: Memory, queries: Queries, wake: Callable[[], None]) -> None:
         self.server, self.memory, self.queries, self.wake = server, memory, queries, wake
         self.slots = asyncio.Semaphore(server.concurrency)
+        self.over = False  # nothing more will be served: what still waits for its turn is not sent
         self.wire = server.wire()
 
     async def close(self) -> None:
@@ -272,6 +273,7 @@ class Asker:
         retries, failures = self.server.retries, 0
         try:
             async with self.slots:
+                row.dropped = row.dropped or self.over
                 while row.failure is None and not row.dropped:
                     answers = await self._request(row, ask)
                     if not isinstance(answers, Failure):
@@ -281,7 +283,11 @@ class Asker:
                     dead = self.memory.fail(answers)
                     if dead or not answers.again or failures > retries.count:
                         row.failure = answers
-                        self._check_usable(answers, failures, dead)
+                        try:
+                            self._check_usable(answers, failures, dead)
+                        except MedqDegError:
+                            self.over = True
+                            raise
                         return
                     wait = retries.wait(failures, answers.after)
                     if wait >= _SHOWN_WAIT:

@@ -11,7 +11,6 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
 
@@ -20,12 +19,12 @@ import pytest
 from huggingface_hub import constants
 from PIL import Image
 
-from medq_deg.demo import FOLDER
 from medq_deg.errors import MedqDegError, RowError
 from medq_deg.models.base import Query, Reply
 from medq_deg.models.endpoint import EndpointModel, SamplingWarning
 from medq_deg.models.parsing import parse_answer
 from medq_deg.models.retry import Retries, retry_after
+from tests.models.endpoint_rows import OPTIONS, PICTURE, QUICK, Rows, ask
 from tests.models.faulty_server import (
     COMPLETION_TOKENS,
     FAULTS,
@@ -38,31 +37,6 @@ from tests.models.faulty_server import (
 )
 
 KEY = "sk-very-secret-0123456789abcdef"
-OPTIONS = ("yes", "no", "perhaps", "unknown")
-QUICK = Retries(count=15, base=0.01, longest=0.03)
-PICTURE = Image.open(FOLDER / "images" / "ct_abdomen.png").resize((64, 64))
-
-
-class Rows:
-    """Queries of a run, and which of them were claimed."""
-
-    def __init__(self, count: int) -> None:
-        self.stopped = False
-        self.claimed: list[int] = []
-        self.count = count
-
-    def claim(self) -> Iterator[int]:
-        for index in range(self.count):
-            if self.stopped:
-                return
-            self.claimed.append(index)
-            yield index
-
-    def __iter__(self) -> Iterator[Query]:
-        return (self[index] for index in self.claim())
-
-    def __getitem__(self, index: int) -> Query:
-        return Query(f"row{index}", PICTURE, f"Row row{index}. Which?", OPTIONS, seed=1000 + index)
 
 
 @pytest.fixture(autouse=True)
@@ -73,10 +47,6 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def model(server: FaultyServer, **options: Any) -> EndpointModel:
     return EndpointModel(server.url, "tiny", **{"retries": QUICK, "timeout": 5.0, **options})
-
-
-def ask(model: EndpointModel, count: int = 1, trials: int = 4) -> list[Reply]:
-    return list(model.answer(Rows(count), trials))
 
 
 @pytest.mark.parametrize("honours_n", [True, False])

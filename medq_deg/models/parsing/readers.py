@@ -246,7 +246,7 @@ def takes_back(text: str, letter: str, options: Options, stated: bool = False) -
     Rejecting other options ("A is incorrect"), listing them ("A. Pneumonia: would show ...") and naming them in passing
     ("MRI and PET are used for ...") takes nothing back; "D fits better", "MRI could also be right" and "D?" do.
     """
-    if words.DOUBT.search(text) or words.DENIES_ALL.search(text):
+    if words.DOUBT.search(text):
         return True
     letters = mentioned_letters(text, options)
     named = letters | options.mentioned(text)

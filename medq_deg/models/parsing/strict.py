@@ -99,7 +99,7 @@ def _stands(parts: list[Sentence], found: list[Claim | None], letter: str, optio
 
 
 def _flat(part: Sentence) -> bool:
-    return not any(each.search(part.text) for each in (words.WAVERS, words.DOUBT, words.DENIES_ALL))
+    return not words.WAVERS.search(part.text) and not words.DOUBT.search(part.text)
 
 
 def _is_prose(part: Sentence, claim: Claim | None) -> bool:

@@ -21,17 +21,6 @@ CONDITION = re.compile(
 )
 # After these, what came before in the sentence is the reason and no longer part of the statement.
 CONSEQUENCE = re.compile(r";|[,:.]\s*(?:and\s+)?(?:so|thus|therefore|hence|but|however)\b,?", re.IGNORECASE)
-DOUBT = re.compile(
-    r"^\W*(?:if|unless|provided|assuming|only\s+if)\b[^,]*$|^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait"
-    r"|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
-    r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
-    r"|\b(?:not|n't|cannot\s+be|can't\s+be)\s+(?:\w+\s+)?(?:sure|certain)"
-    r"|\b(?:I|we|may|might|could)\b[^.]{0,20}\b(?:mistake\w*|wrong|unable)|\b(?:was|am)\s+(?:wrong|mistaken)\b"
-    r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot"
-    r"|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
-    r"|determine|tell|say|decide|provide|interpret|diagnose|know)\b",
-    re.IGNORECASE,
-)
 # What says that no option holds, or that nobody can tell: after an answer it contradicts it.
 DENIES_ALL = re.compile(
     r"\b(?:none|neither|no(?:thing)?)\b\s*(?:(?:of\s+)?(?:the|these|those|them|above|all)\s+)*(?:(?:right|correct|good"
@@ -41,6 +30,18 @@ DENIES_ALL = re.compile(
     r"|\ball\s+(?:of\s+)?(?:the\s+|these\s+)?(?:options|answers|choices)\s+are\s+(?:wrong|incorrect|false)\b"
     r"|\bno\s+(?:way|one\s+(?:knows|can))\b|\bimpossible\s+to\s+(?:tell|say|know|decide|determine|answer)\b"
     r"|\b(?:question|this|it)\s+(?:cannot|can't|can\s+not)\s+be\s+(?:answered|decided|determined|told)\b",
+    re.IGNORECASE,
+)
+DOUBT = re.compile(
+    r"^\W*(?:if|unless|provided|assuming|only\s+if)\b[^,]*$|^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait"
+    r"|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
+    r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
+    r"|\b(?:not|n't|cannot\s+be|can't\s+be)\s+(?:\w+\s+)?(?:sure|certain)"
+    r"|\b(?:I|we|may|might|could)\b[^.]{0,20}\b(?:mistake\w*|wrong|unable)|\b(?:was|am)\s+(?:wrong|mistaken)\b"
+    r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot"
+    r"|can't|could|couldn't|will|'ll|won't|am|'m|do\s+not|don't)\b[^.]{0,20}\b(?:help|assist|answer"
+    r"|determine|tell|say|decide|provide|interpret|diagnose|know)\b"
+    rf"|{DENIES_ALL.pattern}",
     re.IGNORECASE,
 )
 # A sentence with one of these may reject less than it seems to: "not MRI but CT", "cannot be excluded".
