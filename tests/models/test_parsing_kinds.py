@@ -430,3 +430,180 @@ def test_that_something_else_is_absent_takes_no_answer_back(letters: tuple[str, 
     for form in ("{L}. {T}. ", "{L}\n", "Answer: {L}\n"):
         assert parse_answer(_fill(form, *letters) + absent.capitalize() + ".", OPTIONS) == letters[0]
     assert parse_answer("Absent, no sign of effusion.", ["Present", "Absent"]) == "B"
+
+
+CORRECTIONS = [
+    "Wait, no.",
+    "wait.",
+    "Actually,",
+    "No, wait.",
+    "No, that's not right.",
+    "Hmm, let me reconsider.",
+    "Scratch that.",
+    "Sorry,",
+    "Correction:",
+    "On second thought,",
+    "Hold on.",
+    "That is wrong.",
+]
+SHORT = ["Answer: {L}", "The answer is {L}.", "The correct answer is {T}.", "<answer>{L}</answer>", "Final answer: {L}"]
+
+
+@given(
+    _letters(),
+    st.sampled_from(SHORT),
+    st.sampled_from([" ", "... ", "\n", " - ", ". "]),
+    st.sampled_from(CORRECTIONS),
+    st.sampled_from([" ", "\n"]),
+    st.sampled_from(SHORT),
+)
+def test_a_correction_that_states_an_answer_is_followed(
+    letters: tuple[str, str, str], first: str, before: str, correction: str, after: str, final: str
+) -> None:
+    letter, other, third = letters
+    one = _fill(first, other, letter, third)
+    one = one.removesuffix(".") if before[0] in ".-" else one
+    text = one + before + correction + after + _fill(final, *letters)
+    assert parse_answer(text, OPTIONS) == letter
+    for open_end in ("", f" It could also be {third}.", f" The answer can't be {other}.", " Not really."):
+        assert parse_answer(one + before + correction + open_end, OPTIONS) is None
+
+
+HEDGES = [
+    "Maybe",
+    "Perhaps",
+    "I guess",
+    "I am guessing that",
+    "My guess is that",
+    "Presumably,",
+    "Not sure, but",
+    "I'm not sure, but",
+    "I am not certain, but",
+    "I can't tell, but",
+    "Uncertain, but",
+    "I'm unsure, but",
+    "Hard to say, but",
+    "It might be that",
+    "It may be that",
+    "Who knows, maybe",
+    "Nobody would say that",
+    "It is hard to accept that",
+    "If I had to guess,",
+]
+HEDGED = [
+    "the answer is {L}.",
+    "the correct answer is {L}. {T}.",
+    "the answer is {T}.",
+    "answer: {L}",
+    "I'd go with {L}.",
+    "{L} is the correct answer.",
+]
+LATER = [
+    ", maybe",
+    ", I guess",
+    " (perhaps)",
+    ", but I'm not sure",
+    ", though {P} is possible",
+    " - or {O}",
+    "\nMaybe.",
+    "\nJust a guess.",
+    "\nI take that back.",
+    "\nNot really.",
+    "\nThat is wrong.",
+    "\nNo.",
+    "\nOr {O}.",
+    "\nPerhaps {P}.",
+    "\nThe answer can't be {L}.",
+    "\nThen again, {P} fits.",
+    "\nBut {P} is more likely.",
+]
+
+
+@given(
+    _letters(), st.sampled_from(HEDGES), st.sampled_from(HEDGED), _some(["The margin is sharp.", "{O} is wrong."], 2)
+)
+def test_a_hedge_before_a_statement_hedges_it(
+    letters: tuple[str, str, str], hedge: str, form: str, before: list[str]
+) -> None:
+    text = " ".join(_fill(part, *letters) for part in [*before, f"{hedge} {form}"])
+    assert parse_answer(text, OPTIONS) is None
+    assert parse_answer(f"{text}\n\nFinal answer: {letters[1]}", OPTIONS) == letters[1]
+
+
+@given(_letters(), st.sampled_from([*SHORT, "{L}", "{T}", "({L}) {T}"]), st.sampled_from(LATER))
+def test_a_hedge_after_an_answer_hedges_it(letters: tuple[str, str, str], form: str, later: str) -> None:
+    text = _fill(form, *letters).removesuffix(".") + _fill(later, *letters)
+    assert parse_answer(text, OPTIONS) is None
+
+
+@given(
+    _letters(),
+    st.sampled_from(["Most likely", "Likely", "Probably", "Most probable", "So, most likely", "The most likely"]),
+    st.sampled_from(["{lead}: {T}", "{lead} {L}.", "{lead} {T}.", "{lead} ({L}) {T}"]),
+)
+def test_what_is_called_likely_is_an_answer(letters: tuple[str, str, str], lead: str, form: str) -> None:
+    text = _fill(form.replace("{lead}", lead), *letters)
+    assert parse_answer(text, OPTIONS) == letters[0]
+    for other in (f"Least likely: {letters[0]}", f"It is not likely {letters[0]}.", f"{text} Or {letters[1]}."):
+        assert parse_answer(other, OPTIONS) is None
+
+
+@given(
+    _letters(),
+    st.sampled_from(["This is {T}, ", "It is a {T}, ", "The image shows {T}, "]),
+    st.sampled_from(["a disease of the chest.", "which is common.", "one of the common findings."]),
+)
+def test_what_is_added_to_an_option_s_text_changes_no_answer(
+    letters: tuple[str, str, str], form: str, added: str
+) -> None:
+    said = _fill(form, *letters)
+    assert parse_answer(said + added, OPTIONS) == letters[0]
+    for other in (
+        "a mimic of {P}.",
+        "not {P}.",
+        "which may be wrong.",
+        "or {P}.",
+        "a kind of {P}.",
+        "which is unlikely.",
+    ):
+        assert parse_answer(said + _fill(other, *letters), OPTIONS) is None
+
+
+@pytest.mark.parametrize("text", ["This is a meningioma, an atypical one.", "It is a meningioma, a malignant one."])
+def test_an_addition_that_makes_it_another_option_is_unread(text: str) -> None:
+    options = ["Meningioma", "Atypical meningioma", "Malignant meningioma"]
+    assert parse_answer(text, options) is None
+    assert parse_answer("This is a meningioma, a tumour of the meninges.", options) == "A"
+
+
+@given(
+    LETTER, st.sampled_from(["<{}>", "Answer: <{}>", "The answer is <{}>.", "<b>{}</b>", "<p>Answer: {}", "<B>{}</B>"])
+)
+def test_angle_brackets_around_an_answer_decide_nothing(letter: str, form: str) -> None:
+    assert parse_answer(form.format(letter), OPTIONS) == letter
+    assert parse_answer(form.format(OPTIONS[LETTERS.index(letter)]), OPTIONS) == letter
+
+
+@given(
+    st.sampled_from(["tumour", "pleural effusion", "sign of a bleeding"]),
+    st.sampled_from(
+        ["{} is seen.", "There is {}.", "I see {}.", "{} is visible in the image.", "{} is clearly present"]
+    ),
+    st.booleans(),
+)
+def test_what_is_seen_is_read_where_the_options_are_that_and_its_absence(thing: str, form: str, order: bool) -> None:
+    options = [f"No {thing}", thing.capitalize()][:: 1 if order else -1]
+    for said, option in ((f"no {thing}", f"No {thing}"), (thing, thing.capitalize())):
+        text = form.format(said)
+        text = text[0].upper() + text[1:]
+        assert parse_answer(text, options) == LETTERS[options.index(option)]
+        for others in (["Yes", "No"], [*options, "Normal"], ["Fracture", f"No {thing} but a fracture"]):
+            assert parse_answer(text, others) is None
+    for doubtful in (f"{thing} is not seen.", f"No {thing} is excluded.", f"There is {thing} or no {thing}."):
+        assert parse_answer(doubtful, options) is None
+
+
+def test_a_statement_and_another_option_beside_it_contradict_each_other() -> None:
+    options = ["Tumour", "No oedema", "Fracture", "Normal"]
+    for text in ("Answer: A. No oedema.", "Answer: A. No oedema is seen.", "Answer: A\nNo oedema", "A. No oedema"):
+        assert parse_answer(text, options) is None

@@ -50,6 +50,8 @@ class Options:
         self._folded = dict(zip(LETTERS, map(fold, texts), strict=False))
         bare = {of: fold(without_article(text)) for of, text in zip(LETTERS, texts, strict=False)}
         self._bare = bare
+        # "Tumour" and "No tumour" and nothing else: whatever is seen is one of the two.
+        self.opposed = len(texts) == 2 and sorted(bare.values(), key=len)[1] == f"no {min(bare.values(), key=len)}"
         self._keys = {of: _keys(text) for of, text in self._folded.items()}
         self._names = {of: _names(plain(text)) for of, text in zip(LETTERS, texts, strict=False)}
         # The longest first: "CT" inside "CT angiography" is not named.
@@ -96,6 +98,12 @@ class Options:
     def is_any(self, letter: str) -> bool:
         """Return whether an option's text is a word of any text, such as "normal", which says little in passing."""
         return self._bare[letter] in _WORDS_OF_ANY_TEXT - {"true", "false"}
+
+    def also_fit(self, text: str, letter: str) -> set[str]:
+        """Return the other options whose words all stand in a text, in any order, but for those within this option."""
+        said, own = {*fold(text).split()}, {*self._bare[letter].split()}
+        fits = {of for of, option in self._bare.items() if {*option.split()} <= said}
+        return {of for of in fits if not {*self._bare[of].split()} <= own}
 
     def mentioned(self, text: str) -> set[str]:
         """Return the letters of the options whose texts stand in a text; words of any text ("no") do not count."""

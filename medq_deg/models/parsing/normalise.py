@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
+
+from medq_deg.models.parsing import words
 
 HEAD: Final = 4_000
 TAIL: Final = 12_000
@@ -41,7 +43,8 @@ _TURN_END = re.compile(r"</s>|<eos>|<end_of_turn>|<\|(?:im_end|eot_id|end|return
 _OPEN, _CLOSE = "\x02", "\x03"
 _TAG_OPEN = re.compile(r"<(?:final[_ ]?)?answer>|<\|begin_of_box\|>", re.IGNORECASE)
 _TAG_CLOSE = re.compile(r"</(?:final[_ ]?)?answer>|<\|end_of_box\|>", re.IGNORECASE)
-_HTML = re.compile(r"</?(?:b|i|em|strong|u|p|span|div|center|code|mark)>", re.IGNORECASE)
+_HTML = re.compile(r"</?(b|i|em|strong|u|p|span|div|center|code|mark)>", re.IGNORECASE)
+_BRACKETS = re.compile(r"<(\w[^<>\n]{0,80}?)(?<=\w)>")
 _BRACES = re.compile(r"\\f?boxed\s*\{|[{}]")
 _FIELD = re.compile(
     r"""(?<!\w)["'](?:(?:final|correct|predicted|selected|chosen|best|your|my)[_ -]?)?"""
@@ -113,14 +116,16 @@ def sentences(text: str) -> list[Sentence]:
     """Cut a normalised reply into sentences; of very many, the first and the last are kept."""
     found: list[Sentence] = []
     marked = False
-    for line in _mark(text).splitlines():
+    for line in words.CORRECTED.sub("\n", _mark(text)).splitlines():
         lead = ""
         for part in re.split(rf"([{_OPEN}{_CLOSE}])", line):
             if part in (_OPEN, _CLOSE):
                 marked = part == _OPEN
                 continue
             for piece in _SENTENCE_END.split(plain(part)):
-                if any(character.isalnum() for character in piece):
+                if piece.strip() == "?" and found:
+                    found[-1] = replace(found[-1], text=f"{found[-1].text}?")
+                elif any(character.isalnum() for character in piece):
                     found.append(Sentence(_short(piece), lead, marked))
                     marked, lead = False, "" if piece[-1] in ".!?。" else piece
     first, last = _MOST_SENTENCES
@@ -131,7 +136,10 @@ def _mark(text: str) -> str:
     """Put signs around what tags, LaTeX boxes and answer fields of JSON hold, whether or not they are closed."""
     for _ in range(2):
         text = _LATEX_WRAPPER.sub(r"\1", text)
-    text = _TAG_CLOSE.sub(_CLOSE, _TAG_OPEN.sub(_OPEN, _HTML.sub("", text)))
+    # "<B>" that is never closed is a letter in brackets.
+    letters = {tag for tag in ("B", "I", "U", "P") if f"</{tag}>" not in text}
+    text = _HTML.sub(lambda match: match[0] if match[1] in letters else "", text)
+    text = _BRACKETS.sub(r"(\1)", _TAG_CLOSE.sub(_CLOSE, _TAG_OPEN.sub(_OPEN, text)))
     text = _FIELD.sub(lambda match: f"\n{_OPEN}{match['quoted'] or (match['bare'] or '').rstrip('},]')}{_CLOSE}", text)
     boxes: list[bool] = []
 

@@ -46,7 +46,7 @@ def claim(text: str, options: Options) -> Claim | None:
         return UNCLEAR if claim(text.rstrip("? "), options) or mentioned_letters(text, options) else None
     # "B is right" is B, but "B. None of the options is right" keeps its verdict.
     short = text if words.DENIES_ALL.search(text) else words.VERDICT.sub("", text)
-    for said in dict.fromkeys((text, short, words.PICTURE.sub("", text))):
+    for said in dict.fromkeys((text, short, words.PICTURE.sub("", text), words.LEAD.sub("", text))):
         if letter := options.equal(said):
             return Claim(letter)
     for said in dict.fromkeys((text, short)):
@@ -109,10 +109,12 @@ def lettered(text: str, options: Options) -> Claim | None:
 
 def _with_text(letter: str, tail: str, remaining: str, options: Options) -> Claim:
     """Read "B. MRI, as fat is bright"; "B. MRI: fat is bright" is an item, "B. MRI is a method" no answer at all."""
+    if words.CONNECTS.match(remaining) or words.DOUBT.search(tail):
+        return UNCLEAR
     if words.VERB.match(remaining) or words.LABEL.match(tail):
         supposed = words.VERB.match(remaining) or words.NEGATION.search(remaining) or words.SUPPOSES.search(remaining)
         return Claim(None if supposed else letter, item=True)
-    return UNCLEAR if words.CONNECTS.match(remaining) or takes_back(tail, letter, options) else Claim(letter)
+    return UNCLEAR if takes_back(tail, letter, options) else Claim(letter)
 
 
 def _with_comment(match: re.Match[str], tail: str, parted: bool, options: Options) -> Claim | None:
@@ -154,10 +156,16 @@ def stated(sentence: Sentence, options: Options) -> Claim | None:
 def _free(found: Claim, before: str, said: str, parts: dict[str, str | None], options: Options) -> str | None:
     """Return the letter of a statement, or None if what is before it denies, supposes or contradicts it."""
     before = words.CONCESSION.sub("", before)
-    clause = words.CONSEQUENCE.split(before)[-1]
+    corrected = words.CORRECTION.sub("", before)
+    clause = words.CONSEQUENCE.split(corrected)[-1]
     # "The answer is a" may be the start of "a chest film"; these letters are words in some language.
     cut_off = said.strip() in {*"aeiouy"} and ":" not in (parts.get("verb") or "")
-    if cut_off or (found.item and not found.letter) or words.CONDITION.search(before) or words.NEGATION.search(clause):
+    if (
+        cut_off
+        or (found.item and not found.letter)
+        or words.CONDITION.search(corrected)
+        or words.NEGATION.search(clause)
+    ):
         return None
     lead = claim(words.LOOSE_END.sub("", before[-200:]), options)
     return found.letter if not lead or (lead.letter in (None, found.letter) and not lead.item) else None
@@ -168,6 +176,8 @@ def verdict(sentence: Sentence, options: Options) -> Claim | None:
     match = words.IS_RIGHT.match(sentence.text)
     if match is None or words.DENIES_ALL.search(sentence.text):
         return None
+    if sentence.text.endswith("?"):
+        return UNCLEAR
     if words.NEGATION.search(match["lead"] or "") or words.CONDITION.search(match["lead"] or ""):
         return None
     found = claim(match["said"], options)
@@ -190,11 +200,34 @@ def described(sentence: Sentence, options: Options) -> Claim | None:
         return None
     found = lettered(match["said"], options) if words.BRACKETED.match(match["said"]) else None
     if found and found.letter and options.opens(words.BRACKETED.sub("", match["said"]))[0]:
-        return Claim(found.letter) if not words.OTHER.search(match["subject"]) else None
+        likely = bool(words.LIKELY.search(match["subject"]))
+        return Claim(found.letter, stated=likely) if not words.OTHER.search(match["subject"]) else None
     if words.LIKELY.search(match["subject"]):
         found = claim(match["said"], options)
-        return found if found and found.letter and not found.item else None
+        return Claim(found.letter, stated=True) if found and found.letter and not found.item else None
     return None
+
+
+def apposed(sentence: Sentence, options: Options) -> Claim | None:
+    """Read "This is a CT, a method with X-rays."; "This is a CT, not an MRI" and "a CT, a mimic of MRI" are unclear."""
+    match = words.DESCRIPTION.fullmatch(sentence.text)
+    part = words.APPOSITION.search(match["what"]) if match else None
+    if match is None or part is None:
+        return None
+    what, added = match["what"][: part.start()], match["what"][part.end() :]
+    letter = options.equal(words.LEAD.sub("", what))
+    if letter is None:
+        return None
+    doubted = words.NEGATION.search(added) or words.WAVERS.search(added) or takes_back(added, letter, options)
+    return UNCLEAR if doubted or options.also_fit(sentence.text, letter) else Claim(letter)
+
+
+def seen(sentence: Sentence, options: Options) -> Claim | None:
+    """Read "No tumour is seen." and "There is a tumour." where the options are "Tumour" and "No tumour"."""
+    match = words.SEEN.fullmatch(sentence.text) if options.opposed else None
+    what = (match["seen"] or match["thing"]) if match else ""
+    letter = options.equal(what) or options.equal(words.NO_SIGN.sub(r"\1", what))
+    return Claim(letter) if letter else None
 
 
 def bare(sentence: Sentence, options: Options) -> Claim | None:
@@ -215,11 +248,20 @@ def marked(sentence: Sentence, options: Options) -> Claim | None:
     return Claim(found.letter if agrees else None, stated=True)
 
 
-READERS: Final[tuple[Callable[[Sentence, Options], Claim | None], ...]] = (marked, stated, verdict, bare, described)
+READERS: Final[tuple[Callable[[Sentence, Options], Claim | None], ...]] = (
+    marked,
+    stated,
+    verdict,
+    bare,
+    described,
+    seen,
+)
 
 
 def read(sentence: Sentence, options: Options) -> Claim | None:
     """Return what the first reader finds in a sentence."""
+    if sentence.text.endswith("?") and not sentence.marked:
+        return UNCLEAR if any(reader(Sentence(sentence.text.rstrip("? ")), options) for reader in READERS) else None
     return next((found for reader in READERS if (found := reader(sentence, options))), None)
 
 

@@ -51,7 +51,7 @@ def _stated(parts: list[Sentence], found: list[Claim | None], places: list[int],
     beside: list[str | None] = []
     for place in range(last - 1, -1, -1):
         claim = found[place]
-        said_between = said_between or _is_prose(parts[place], claim)
+        said_between |= _is_prose(parts[place], claim) or bool(words.CORRECTION.match(parts[place + 1].text))
         if claim is None or claim.item:
             continue
         differs = claim.letter not in (None, letter)

@@ -15,7 +15,9 @@ NEGATION = re.compile(
 CONDITION = re.compile(
     r"\b(?:if|whether|unless|suppos\w+|assum\w+|were|when|wenn|falls|si|se|если|some|many|people|others?|might|may"
     r"|could"
-    r"|perhaps|possibly|tempting|mistake\w*|user|previous|says|initial\w*|at\s+first|first\s+(?:glance|thought))\b"
+    r"|perhaps|possibly|maybe|guess\w*|presum\w+|tentativ\w+|unsure|uncertain|unclear|(?:hard|difficult)\s+to"
+    r"|(?:not|\w+n't|cannot|without)\s+(?:\w+\s+){0,2}(?:sure|certain|certainty|tell|say|know)|who\s+knows|nobody|no\s+one"
+    r"|tempting|mistake\w*|user|previous|says|initial\w*|at\s+first|first\s+(?:glance|thought))\b"
     r"|如果|若|假如|可能",
     re.IGNORECASE,
 )
@@ -33,9 +35,13 @@ DENIES_ALL = re.compile(
     re.IGNORECASE,
 )
 DOUBT = re.compile(
-    r"^\W*(?:if|unless|provided|assuming|only\s+if)\b[^,]*$|^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait)|\b(?:wait"
-    r"|correction|scratch\s+that|reconsider\w*|second\s+thoughts?"
-    r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
+    r"^\W*(?:if|unless|provided|assuming|only\s+if)\b[^,]*$|^\W*no\b\W*(?:[A-Z]\b|the\b|it\b|wait|$)|\b(?:wait"
+    r"|correction|scratch\s+that|reconsider\w*|second\s+thoughts?|hold\s+on|oops|hmm+|(?:check|think|look)\s+again"
+    r"|guess\w*|take\s+(?:that|it|this)\s+back|not\s+really|(?:may|might|could)\s+(?:also|just\s+as)\s|chang\w+\s+my\s+mind|nobody"
+    r"|on\s+reflection|sorry|unsure|uncertain|unclear)\b|\bactually,|\bactually\W+(?:\(?[A-Z]\b|it\b|the\b|no\b)"
+    r"|^\W*(?:or\b|(?:but\s+)?(?:maybe|perhaps|possibly|presumably|alternatively|then\s+again|on\s+the\s+other\s+hand)\b"
+    r"|(?:\bbut|\b(?:al)?though)\b.{0,40}\b(?:likely|better|fits?|possible|right|correct)\b)"
+    r"|\b(?:maybe|perhaps|possibly)\W*$"
     r"|\b(?:not|n't|cannot\s+be|can't\s+be)\s+(?:\w+\s+)?(?:sure|certain)"
     r"|\b(?:I|we|may|might|could)\b[^.]{0,20}\b(?:mistake\w*|wrong|unable)|\b(?:was|am)\s+(?:wrong|mistaken)\b"
     r"|\bplease\s+(?:provide|upload|ask|share|describe|clarify|give|tell|send|let|consult)\b|\bI\s*(?:can|cannot"
@@ -66,13 +72,15 @@ FAVOURS = re.compile(
 # What speaks against the very answer that was given, when denied.
 ITSELF = re.compile(
     r"^\W*(?:not|incorrect|wrong|false|no)\W*$|\b(?:this|that|it|which|(?:this|that|the)\s+(?:option|choice"
-    r"|answer))\s+(?:is|was"
-    r"|does|did|can|could|may|might|would|seems?)?\s*(?:n't|not|never|incorrect|wrong|false|inconsistent)"
-    r"(?:\s+(?:be|the|a|an|in|my))*\s*(?:wrong|incorrect|correct|right|answer|fit|match|true|consistent|accurate|$)"
+    r"|answer))(?:'s|\s+(?:is|was"
+    r"|does|did|can|could|may|might|would|seems?))?\s*(?:n't|not|never|incorrect|wrong|false|inconsistent)"
+    r"(?:\s+(?:be|the|a|an|in|my))*\s*(?:wrong|incorrect|correct|right|answer|fit|match|true|consistent|accurate|\W*$)"
     r"|(?:answer|option|choice)\s+(?:is\s+(?:not|wrong|incorrect)|isn't)\b",
     re.IGNORECASE,
 )
-DENIES = re.compile(r"\b(?:not|n't|wrong|incorrect|exclude\w*|rul\w+\s+out|unlikely|doubt)\b", re.IGNORECASE)
+DENIES = re.compile(
+    r"n't\b|\b(?:not|never|cannot|wrong|incorrect|exclude\w*|rul\w+\s+out|unlikely|doubt)\b", re.IGNORECASE
+)
 TURN = re.compile(r"\b(but)\b", re.IGNORECASE)
 EXPLANATION = re.compile(
     r"\W*(?:explanation|reason(?:ing)?|rationale|because)\W+(?:(?:option|choice)\s+)?(?:\(?[A-Z][.):]\s*)?",
@@ -134,8 +142,8 @@ DENIED = re.compile(
 LOOSE_END = re.compile(r"(?:[\s,;.]|\b(?:or|and|but|so)\b)+$")
 
 _PREFIX = (
-    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|it\s+must\s+be|(?:this|that)\s+(?:is|leaves)|most\s+likely"
-    r"|probably|likely|clearly|definitely|la|el)"
+    r"(?:(?i:so|therefore|thus|hence|it\s+is|it's|it\s+must\s+be|(?:this|that)\s+(?:is|leaves)|(?:the\s+)?most\s+(?:likely|probabl[ey])"
+    r"|probabl[ey]|likely|clearly|definitely|la|el)"
     r"[,:]?\s+)*(?:(?i:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer|letter|letra|lettre|opción"
     r"|(?:a\s+)?alternativa))\s+|[我应故]?选[择项]?:?\s*)?"
 )
@@ -152,6 +160,35 @@ VERDICT = re.compile(
     r"|\s*(?:です|입니다)[.。]?$",
     re.IGNORECASE,
 )
+# "Wait, no." says that what follows corrects what came before.
+_CORRECTION = (
+    r"(?:(?:no\W+)?wait|actually|correction|scratch\s+that|hold\s+on|on\s+(?:second\s+thoughts?|reflection)|oops|sorry"
+    r"|hmm+|let\s+me\s+\w+\s+(?:that|this|it|again)|(?:no\W+)?(?:that|this|it)(?:\s+is|'s)\s+(?:wrong|not\s+right|incorrect)"
+    r"|no(?=\s*[,.!-]))"
+)
+CORRECTION = re.compile(rf"^\W*(?:{_CORRECTION}\b\W*)+", re.IGNORECASE)
+_STATES = rf"(?:(?:so|the|my)\s+){{0,2}}(?:{_ADJECTIVE}\s*){{0,3}}{_NOUN}\s*(?::|is\b)"
+# "A, no wait, the answer is B" and "not A. Answer: B": what is stated after a correction or a letter is a sentence.
+CORRECTED = re.compile(
+    rf"(?:\s-+|[,;(])?\s(?=(?:{_CORRECTION}\b\W+){{1,3}}(?:{_STATES}|i(?:'d|'ll|\s+would)\s))"
+    rf"|(?<=\b[A-Z]\.)\s(?=[*_#]*(?:{_STATES}|i(?:'d|'ll|\s+would)\s))",
+    re.IGNORECASE,
+)
+# What may stand before an answer: "So, most likely: MRI". That it is likely is an answer in a differential diagnosis.
+LEAD = re.compile(
+    r"^(?:(?:so|therefore|thus|hence|overall|clearly|definitely|(?:the\s+)?most\s+(?:likely|probabl[ey])|probabl[ey]|likely)"
+    r"\b[,:]?\s+)+",
+    re.IGNORECASE,
+)
+# "X, a tumour of the meninges": what a comma and an article or a relative pronoun add.
+APPOSITION = re.compile(r",\s+(?=(?:an?|the|which|one\s+of)\s)", re.IGNORECASE)
+SEEN = re.compile(
+    r"(?:(?:there\s+(?:is|are)|(?:i|we)\s+(?:can\s+)?see|(?:this|the)\s+(?:image|scan|film)\s+shows)\s+(?P<seen>.+?)"
+    r"|(?P<thing>.+?)(?:\s+(?:is|are|was|were))?\s+(?:clearly\s+)?(?:seen|visible|present|identified|found|noted|detected|evident))"
+    r"(?:\s+(?:here|(?:in|on)\s+(?:this|the)\s+(?:image|scan|film|picture)))?[.!]*",
+    re.IGNORECASE,
+)
+NO_SIGN = re.compile(r"^(no\s+)(?:evidence|signs?)\s+of\s+(?:an?\s+|any\s+)?", re.IGNORECASE)
 IS_RIGHT = re.compile(
     r"(?:(?P<lead>(?:based|given|from|in\s+(?:this|the|conclusion|summary)|on|of|so|thus|therefore|hence|overall"
     r"|clearly)\b[^,]{0,150}),\s+)?(?P<said>.{1,300}?),?"
