@@ -253,6 +253,7 @@ READERS: Final[tuple[Callable[[Sentence, Options], Claim | None], ...]] = (
     stated,
     verdict,
     bare,
+    apposed,
     described,
     seen,
 )
