@@ -72,9 +72,9 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev]'
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,dev,browser]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev,browser]'
 	touch $@

@@ -15,6 +15,7 @@ from medq_deg.cli.evaluate import evaluating
 from medq_deg.cli.harness import harnesses
 from medq_deg.cli.images import images
 from medq_deg.cli.results import results
+from medq_deg.cli.review import review
 from medq_deg.errors import MedqDegError
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(data, name="data")
 app.add_typer(evaluating)
 app.add_typer(harnesses)
 app.add_typer(results)
+app.add_typer(review, name="review")
 
 # The base of all that typer says about arguments; typer has no name of its own for it.
 UsageError: Any = typer.BadParameter.__base__
