@@ -1,7 +1,7 @@
 """Build a benchmark of the paper's size from a generated source, and report rate, memory and disk.
 
-The source is a TSV in GMAI-MMBench's format with 4,306 questions about pictures of 512 x 512 px, made from the demo
-set: each a crop of a real picture of its modality, scaled, with noise of its own, so that all differ and compress as
+The source is a TSV in GMAI-MMBench's format with 4,306 questions about images of 512 x 512 px, made from the demo
+set: each a crop of a real image of its modality, scaled, with noise of its own, so that all differ and compress as
 real ones do. (The demo has no endoscopy; those rows show skin.) The build meets the published counts.
 
     python benchmarks/build.py --folder SCRATCH [--questions 4306] [--workers 2]
@@ -45,10 +45,10 @@ def write_source(path: Path, questions: int) -> None:
         index = 0
         for modality, share in SHARES.items():
             files = sorted((FOLDER / "images").glob(f"{PREFIXES.get(modality, 'skin')}_*.png"))
-            pictures = [cv2.imread(str(name), cv2.IMREAD_UNCHANGED) for name in files]
+            images = [cv2.imread(str(name), cv2.IMREAD_UNCHANGED) for name in files]
             for _ in range(max(round(share * questions / total), 1)):
                 rng = np.random.default_rng(index)
-                source = pictures[index % len(pictures)]
+                source = images[index % len(images)]
                 height, width = (round(side * rng.uniform(0.6, 1)) for side in source.shape[:2])
                 top, left = (
                     int(rng.integers(0, s - n + 1)) for s, n in zip(source.shape, (height, width), strict=False)
@@ -58,7 +58,7 @@ def write_source(path: Path, questions: int) -> None:
                 png = cv2.imencode(".png", np.clip(image, 0, 255).astype(np.uint8))[1].tobytes()
                 text = base64.b64encode(png).decode()
                 file.write(
-                    f"{index}\t{text}\tWhat does picture {index} show?\ta\tb\tc\td\t{'ABCD'[index % 4]}\t{modality}\n"
+                    f"{index}\t{text}\tWhat does image {index} show?\ta\tb\tc\td\t{'ABCD'[index % 4]}\t{modality}\n"
                 )
                 index += 1
 

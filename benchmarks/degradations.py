@@ -4,7 +4,7 @@ The usual route is the library that the paper names for it: scikit-image's radon
 GPU projector, which does not run on a CPU), TorchIO for MRI, SciPy's ndimage for blur, zoom and rotation, and plain
 double-precision NumPy for the rest. Each is timed from uint8 to uint8 at severity 2, and the median of several calls is
 taken; calls of the two routes alternate. Each of our calls has a seed of its own, as every real row has, and what it
-makes new (a kernel, a table) counts; a type that occurs on grey and on colour pictures is timed on both, weighed by the
+makes new (a kernel, a table) counts; a type that occurs on grey and on colour images is timed on both, weighed by the
 modalities that it suits. Process time: what other programs do on the machine counts less.
 
     python benchmarks/degradations.py [--repeats 9] [--large]
@@ -39,14 +39,14 @@ from skimage.transform import iradon, radon
 from medq_deg import DEGRADATIONS, degrade
 from medq_deg.data.plan import PUBLISHED_ROWS
 from medq_deg.degradations.blur import line_kernel
-from medq_deg.demo import read_picture
+from medq_deg.demo import read_image
 
 Image = NDArray[np.uint8]
 Route = Callable[[Image, int], Image]
 
 SIDE = 512
 COLOUR = ("dermoscopy", "endoscopy", "histopathology")
-PICTURES = {
+IMAGES = {
     "endoscopy": "skin_nevus_photo",  # the demo set has no endoscopy
     "CT": "ct_abdomen",
     "MRI": "mri_liver",
@@ -57,14 +57,14 @@ PICTURES = {
 }
 
 
-def picture(modality: str, side: int = SIDE) -> Image:
-    """Return a real picture of a modality, square, in colour where its modality is."""
-    image = np.asarray(read_picture(f"{PICTURES[modality]}.png"))
+def demo_image(modality: str, side: int = SIDE) -> Image:
+    """Return a real image of a modality, square, in colour where its modality is."""
+    image = np.asarray(read_image(f"{IMAGES[modality]}.png"))
     return np.asarray(cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA))
 
 
 def kinds(name: str) -> dict[str, tuple[str, float]]:
-    """Return "grey" and "RGB", where the type occurs on such pictures: a modality, and the share of modalities."""
+    """Return "grey" and "RGB", where the type occurs on such images: a modality, and the share of modalities."""
     modalities = DEGRADATIONS[name].modalities
     grey = [m for m in modalities if m not in COLOUR]
     colour = [m for m in modalities if m in COLOUR]
@@ -116,13 +116,13 @@ def undersampling(image: Image, seed: int) -> Image:
 
 
 def distance(image: Image) -> NDArray[np.float64]:
-    """Distance in px from the middle of the picture."""
+    """Distance in px from the middle of the image."""
     y, x = np.mgrid[: image.shape[0], : image.shape[1]]
     return np.hypot(y - SIDE / 2, x - SIDE / 2)
 
 
 def blood_cell(image: Image, seed: int) -> Image:
-    """Blend discs over the whole picture, one by one, until enough of it is covered."""
+    """Blend discs over the whole image, one by one, until enough of it is covered."""
     rng, result, covered = np.random.default_rng(seed), image.astype(float), np.zeros((SIDE, SIDE), bool)
     y, x = np.mgrid[:SIDE, :SIDE]
     while covered.mean() < 0.47:
@@ -139,7 +139,7 @@ def dark_spots(image: Image, seed: int) -> Image:
 
 
 def bubble(image: Image, seed: int) -> Image:
-    """Blur the whole picture, keep the disc."""
+    """Blur the whole image, keep the disc."""
     blurred = ndi.gaussian_filter(image.astype(float), (6.4, 6.4, 0))
     return to_bytes(np.where((distance(image) < 184)[..., None], blurred, image))
 
@@ -200,7 +200,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 def time_type(name: str, modality: str, repeats: int) -> tuple[float, float]:
     """Mean seconds of ours over fresh seeds, and median of the usual route, at L2, calls taken in turn."""
-    image, (_, usual) = picture(modality), REFERENCES[name]
+    image, (_, usual) = demo_image(modality), REFERENCES[name]
     degrade(image, name, 2, 10**6, modality=modality)
     usual(image, 0)
     ours, theirs = [], []
@@ -214,7 +214,7 @@ def measure_large(job: tuple[str, str, int]) -> tuple[float, float, float]:
     """Seconds of the first and of later calls at a size, and the megabytes that the first adds to a fresh process."""
     name, modality, side = job
     cv2.setNumThreads(1)
-    small, image = picture(modality, 64), picture(modality, side)
+    small, image = demo_image(modality, 64), demo_image(modality, side)
     degrade(small, name, 2, 0, modality=modality)  # imports and small buffers
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     first = seconds(lambda: degrade(image, name, 2, 0, modality=modality))
@@ -225,8 +225,8 @@ def measure_large(job: tuple[str, str, int]) -> tuple[float, float, float]:
 
 
 def print_large() -> None:
-    """Print the table of large pictures."""
-    print("| type | picture | 512 px, ms | 1,024 px over it | 4,096 px, first, s | later, s | memory, MB |")
+    """Print the table of large images."""
+    print("| type | image | 512 px, ms | 1,024 px over it | 4,096 px, first, s | later, s | memory, MB |")
     print("|---|---|---|---|---|---|---|")
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         for name in PUBLISHED_ROWS:
@@ -241,7 +241,7 @@ def print_large() -> None:
 
 def print_speed(repeats: int) -> None:
     """Print the table against the usual routes."""
-    print("| type | picture | ours, ms | usual, ms | ratio | usual route |")
+    print("| type | image | ours, ms | usual, ms | ratio | usual route |")
     print("|---|---|---|---|---|---|")
     weighted_ours = weighted_usual = 0.0
     for name, rows in PUBLISHED_ROWS.items():

@@ -1,7 +1,7 @@
 """Memory and time of opening a generated release: `python benchmarks/release.py [MEGABYTES]`.
 
 Writes TSV files in the form of the authors' release, opens them in a process of its own as `release:DIR`, reads every
-row with its picture, and opens them again. Prints the peak of that process's memory beside the files' size.
+row with its image, and opens them again. Prints the peak of that process's memory beside the files' size.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-SIDE, PICTURES = 900, 16
+SIDE, IMAGES = 900, 16
 COLUMNS = ("index", "image", "question", "A", "B", "answer", "modality", "degradation_type", "degradation_severity")
 
 READ = """
@@ -40,7 +40,7 @@ def write(folder: Path, megabytes: int) -> int:
     """Write the files, and return their size in bytes."""
     rng = np.random.default_rng(0)
     encoded = []
-    for _ in range(PICTURES):
+    for _ in range(IMAGES):
         file = io.BytesIO()
         Image.fromarray(rng.integers(0, 256, (SIDE, SIDE), np.uint8)).save(file, "PNG", compress_level=0)
         encoded.append(base64.b64encode(file.getvalue()).decode())
@@ -55,8 +55,8 @@ def write(folder: Path, megabytes: int) -> int:
         for index in range(questions):
             row = [
                 index,
-                encoded[index % PICTURES],
-                f"What does MRI picture {index} show?",
+                encoded[index % IMAGES],
+                f"What does MRI image {index} show?",
                 "liver",
                 "spleen",
                 "A",
@@ -84,7 +84,7 @@ def main() -> None:
         )
     rows, peak, first, again, read = map(float, done.stdout.split())
     print(f"{size / 1e9:.2f} GB of TSV files, {rows:.0f} rows; peak memory {peak:.0f} MiB")
-    print(f"opened in {first:.1f} s, again in {again:.2f} s; every row and picture read in {read:.1f} s")
+    print(f"opened in {first:.1f} s, again in {again:.2f} s; every row and image read in {read:.1f} s")
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Compare the severities with those of the paper's authors, on their own pictures and on ours.
+"""Compare the severities with those of the paper's authors, on their own images and on ours.
 
 For every pair of degradation and modality and both levels: PSNR, SSIM and ratio of means between the clean and the
-degraded picture, in luminance, averaged over seeds. First on the clean pictures of the authors' montages, degraded by
-us, beside the authors' own L1 and L2 of the same picture: there nothing but the degradation differs. Then on
-real pictures of each modality, beside the published figures. A figure is outside when it is more than 3 dB or 0.10 away
+degraded image, in luminance, averaged over seeds. First on the clean images of the authors' montages, degraded by
+us, beside the authors' own L1 and L2 of the same image: there nothing but the degradation differs. Then on
+real images of each modality, beside the published figures. A figure is outside when it is more than 3 dB or 0.10 away
 (from the range of the two, where there are two).
 
-    python benchmarks/severity.py --reference PAPER --pictures FOLDER [FOLDER ...] --out severity.md
+    python benchmarks/severity.py --reference PAPER --images FOLDER [FOLDER ...] --out severity.md
 
 PAPER holds `severity_reference.csv`, `severity_by_modality.csv` and `published_examples_1..3.jpg`;
-pictures are named `<modality>_....png`. Both
+images are named `<modality>_....png`. Both
 default to the folder that MEDQ_SHARED names (default ../shared).
 """
 
@@ -49,7 +49,7 @@ MONTAGE_SEEDS = range(8)
 
 
 class Figures(NamedTuple):
-    """PSNR in dB, SSIM, and mean of the degraded over mean of the clean picture."""
+    """PSNR in dB, SSIM, and mean of the degraded over mean of the clean image."""
 
     psnr: float
     ssim: float
@@ -81,14 +81,14 @@ def _distance(value: float, published: Sequence[float]) -> float:
     return max(min(published) - value, value - max(published), 0.0)
 
 
-def read_pictures(folders: Sequence[Path]) -> dict[str, list[NDArray[np.uint8]]]:
-    """Read the pictures of each modality."""
-    pictures: dict[str, list[NDArray[np.uint8]]] = {}
+def read_images(folders: Sequence[Path]) -> dict[str, list[NDArray[np.uint8]]]:
+    """Read the images of each modality."""
+    images: dict[str, list[NDArray[np.uint8]]] = {}
     for path in sorted(path for folder in folders for path in folder.rglob("*.png")):
         modality = PREFIXES.get(path.stem.split("_")[0])
         if modality:
-            pictures.setdefault(modality, []).append(np.asarray(Image.open(path)))
-    return pictures
+            images.setdefault(modality, []).append(np.asarray(Image.open(path)))
+    return images
 
 
 def read_published(folder: Path) -> dict[tuple[str, str, int], tuple[Figures, ...]]:
@@ -106,7 +106,7 @@ def read_published(folder: Path) -> dict[tuple[str, str, int], tuple[Figures, ..
 
 
 def measure(clean: NDArray[np.uint8], degraded: NDArray[np.uint8]) -> Figures:
-    """Return the figures of one pair of pictures."""
+    """Return the figures of one pair of images."""
     a, b = luma(clean), luma(degraded)
     return Figures(
         float(peak_signal_noise_ratio(a, b, data_range=255)),
@@ -116,7 +116,7 @@ def measure(clean: NDArray[np.uint8], degraded: NDArray[np.uint8]) -> Figures:
 
 
 def compare(
-    pictures: dict[str, list[NDArray[np.uint8]]], published: dict[tuple[str, str, int], tuple[Figures, ...]]
+    images: dict[str, list[NDArray[np.uint8]]], published: dict[tuple[str, str, int], tuple[Figures, ...]]
 ) -> Iterator[Row]:
     """Yield a row for every pair of modality and type, and both levels."""
     for modality, names in APPLICABLE.items():
@@ -124,7 +124,7 @@ def compare(
             for severity in (1, 2):
                 figures = [
                     measure(image, degrade(image, name, severity, seed, modality=modality))
-                    for image in pictures.get(modality, [])
+                    for image in images.get(modality, [])
                     for seed in SEEDS
                 ]
                 if figures:
@@ -160,12 +160,12 @@ MONTAGES: tuple[tuple[tuple[str, str], ...], ...] = (
 )  # fmt: skip
 """What the three montages show, two triples of reference, L1 and L2 in each row."""
 
-_LEFT, _TOP, _ACROSS, _DOWN, _TILE = 13.0, 50.5, 247.8, 304.3, 235.3  # px: places of the pictures in a montage
+_LEFT, _TOP, _ACROSS, _DOWN, _TILE = 13.0, 50.5, 247.8, 304.3, 235.3  # px: places of the images in a montage
 _SHRUNK = 2  # px cut from each edge of a tile
 
 
 def read_montages(folder: Path) -> Iterator[tuple[str, str, list[NDArray[np.uint8]]]]:
-    """Yield modality, type, and the authors' reference, L1 and L2 as 512 x 512 pictures."""
+    """Yield modality, type, and the authors' reference, L1 and L2 as 512 x 512 images."""
     for number, shown in enumerate(MONTAGES, 1):
         page = Image.open(folder / f"published_examples_{number}.jpg").convert("RGB")
         for index, (modality, name) in enumerate(shown):
@@ -210,54 +210,54 @@ def write_rows(rows: Sequence[Row]) -> list[str]:
 REMARKS = """\
 ## Where the strengths come from
 
-- Fits on the authors' full-size pictures, which are not here: views (54 and 28), the mild arc (132 degrees, one view a
+- Fits on the authors' full-size images, which are not here: views (54 and 28), the mild arc (132 degrees, one view a
   degree), movement (5 segments, .012, 1.2 degrees; 8, .065, 6.5), low resolution of X-rays at L2 (.08), blood cells.
 - Fits on the first table below: low resolution of CT at L2 (.19), the centre of undersampling (.05), and how near to
   its place a moving body is while the centre of k-space is read (.35).
 - `severity_by_modality.csv`: Rician noise of MRI, Gaussian noise and motion blur of each modality, low resolution.
 - `severity_reference.csv`: the others.
 
-## What remains outside on the authors' own pictures
+## What remains outside on the authors' own images
 
-The montages are small JPEGs (235 px) of pictures that were degraded at full size; we enlarge the clean one to 512 px
-and degrade that. What was fine in the full-size picture, and what a coarse grid or a streak takes from it, is gone
+The montages are small JPEGs (235 px) of images that were degraded at full size; we enlarge the clean one to 512 px
+and degrade that. What was fine in the full-size image, and what a coarse grid or a streak takes from it, is gone
 before.
 
 - Low resolution (MRI, ultrasound, dermoscopy, histopathology, endoscopy) and sparse view therefore measure milder here.
-- Gaussian noise of X-rays: two of the authors' pictures differ by 5 dB; ours has the strength of the noisier one, which
+- Gaussian noise of X-rays: two of the authors' images differ by 5 dB; ours has the strength of the noisier one, which
   was measured at full size (29.9 and 25.5 dB).
 - Low dose at L2 is 3 dB too mild here and 1 dB too strong below: the strength lies between.
 - Gaussian blur of dermoscopy would need two thirds of the sigma, which fits endoscopy: the authors' is fixed in px.
 - Rotation of CT: the angle is drawn, theirs is one angle.
-- Movement at L2: where the body moves is drawn. Two of the authors' pictures have 12.1 and 16.7 dB, this one 12.2; ours
+- Movement at L2: where the body moves is drawn. Two of the authors' images have 12.1 and 16.7 dB, this one 12.2; ours
   have 12.5 to 19.0 dB on it (5 to 95 % of 24 seeds), a median of 14.4. A body less near to its place while the centre
   is read (.7 in place of .35) would give 12.4, but 19.3 at L1, where the authors have 23.1 to 24.0.
 
-The second table has other pictures, so it tells their content as well as the degradation.
+The second table has other images, so it tells their content as well as the degradation.
 """
 
 
-def write_tables(own: Sequence[Row], rows: Sequence[Row], pictures: dict[str, list[NDArray[np.uint8]]]) -> str:
+def write_tables(own: Sequence[Row], rows: Sequence[Row], images: dict[str, list[NDArray[np.uint8]]]) -> str:
     """Return both tables as Markdown."""
-    counts = ", ".join(f"{len(images)} {modality}" for modality, images in pictures.items())
+    counts = ", ".join(f"{len(images)} {modality}" for modality, images in images.items())
     lines = [
         "# Severities beside the published ones",
         "",
         "Written by `benchmarks/severity.py`. PSNR (dB) and SSIM in luminance; ratio: mean of the degraded over mean",
-        f"of the clean picture. Outside: more than {PSNR_TOLERANCE:g} dB or {SSIM_TOLERANCE:.2f} from the range of the",
+        f"of the clean image. Outside: more than {PSNR_TOLERANCE:g} dB or {SSIM_TOLERANCE:.2f} from the range of the",
         "published values.",
         "",
         *REMARKS.splitlines(),
         "",
-        "## The authors' own pictures, degraded by us and by them",
+        "## The authors' own images, degraded by us and by them",
         "",
-        f"The clean pictures of the published montages, {len(MONTAGE_SEEDS)} seeds each.",
+        f"The clean images of the published montages, {len(MONTAGE_SEEDS)} seeds each.",
         *write_rows(own),
         "",
-        "## Other pictures of the same modality",
+        "## Other images of the same modality",
         "",
-        f"Pictures: {counts}; {len(SEEDS)} seeds each.",
-        "Published: figures of pictures that the authors released, one a cell, and two where two were measured.",
+        f"Images: {counts}; {len(SEEDS)} seeds each.",
+        "Published: figures of images that the authors released, one a cell, and two where two were measured.",
         *write_rows(rows),
     ]
     return "\n".join(lines) + "\n"
@@ -267,15 +267,15 @@ def main() -> None:
     """Parse arguments, measure, write the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", type=Path, default=SHARED / "paper")
-    parser.add_argument("--pictures", type=Path, nargs="+", default=[SHARED / "images"])
+    parser.add_argument("--images", type=Path, nargs="+", default=[SHARED / "images"])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("severity.md"))
     options = parser.parse_args()
     if not (options.reference / "severity_reference.csv").exists():
         parser.error(f"{options.reference} does not hold severity_reference.csv")
-    pictures = read_pictures(options.pictures)
-    rows = list(compare(pictures, read_published(options.reference)))
+    images = read_images(options.images)
+    rows = list(compare(images, read_published(options.reference)))
     own = list(compare_montages(options.reference))
-    options.out.write_text(write_tables(own, rows, pictures), encoding="utf-8")
+    options.out.write_text(write_tables(own, rows, images), encoding="utf-8")
     for row in [*own, *rows]:
         if row.outside and row.published:
             print(row.degradation, row.modality, f"L{row.severity}", "outside:", row.outside)

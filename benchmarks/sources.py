@@ -1,6 +1,6 @@
 """Read a generated source of OmniMedVQA's size and shape, and report what a row costs, with known and unknown names.
 
-63,489 questions in 42 files about 200 pictures of 512 x 512 px. Once all skills and modalities have the paper's names,
+63,489 questions in 42 files about 200 images of 512 x 512 px. Once all skills and modalities have the paper's names,
 once every question type is one that the paper does not know and a quarter of the modalities is outside the seven. The
 ratio of the two, of medians taken in turn, says what an unknown name costs.
 
@@ -21,7 +21,7 @@ from PIL import Image
 from medq_deg.data.sources import LoadReport, read_omnimedvqa
 
 FILES = 42
-PICTURES = 200
+IMAGES = 200
 KNOWN = (
     ("Disease Diagnosis", "Lesion Grading"),
     ("CT(Computed Tomography)", "MR (Mag-netic Resonance Imaging)", "X-Ray"),
@@ -37,7 +37,7 @@ def write_source(folder: Path, rows: int, types: tuple[str, ...], modalities: tu
     (folder / "QA_information" / "Open-access").mkdir(parents=True, exist_ok=True)
     (folder / "Images").mkdir(exist_ok=True)
     rng = np.random.default_rng(0)
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         small = rng.integers(0, 256, (64, 64), np.uint8)
         Image.fromarray(small).resize((512, 512)).save(folder / "Images" / f"{number}.png")
     for file in range(FILES):
@@ -46,9 +46,9 @@ def write_source(folder: Path, rows: int, types: tuple[str, ...], modalities: tu
                 "dataset": f"set {file}",
                 "question_id": f"{file}_{number}",
                 "question_type": types[number % len(types)],
-                "question": f"What does picture {number} show?",
+                "question": f"What does image {number} show?",
                 "gt_answer": "Liver.",
-                "image_path": f"Images/{number % PICTURES}.png",
+                "image_path": f"Images/{number % IMAGES}.png",
                 "option_A": "Lung",
                 "option_B": "Liver",
                 "modality_type": modalities[number % len(modalities)],

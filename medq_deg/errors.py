@@ -46,7 +46,7 @@ class UnknownNameError(MedqDegError):
 
 
 class ImageError(MedqDegError):
-    """A picture cannot be used: wrong type, mode, size or content."""
+    """An image cannot be used: wrong type, mode, size or content."""
 
 
 class RowError(MedqDegError):

@@ -1,10 +1,10 @@
-"""What a picture is: the one gate through which files, encoded bytes, Pillow's images and arrays come in.
+"""What an image is: the one gate through which files, encoded bytes, Pillow's images and arrays come in.
 
-A picture has 8 bits a channel, one frame, sides of 32 to 4096 px, no pixel that one can see through, and comes in one
+An image has 8 bits a channel, one frame, sides of 32 to 4096 px, no pixel that one can see through, and comes in one
 of the formats of `FORMATS`. The same is refused with the same sentence whether it is still in its file, was loaded
 before, or comes through `datasets`. What leaves the gate holds pixels alone: no EXIF, comment, text or colour profile.
 
-DICOM, NIfTI and pictures of 16 bits, which need a window first, are the business of `medq_deg.medical`.
+DICOM, NIfTI and images of 16 bits, which need a window first, are the business of `medq_deg.medical`.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ SMALLEST_SIDE: Final = 32
 LARGEST_SIDE: Final = 4096
 
 LARGEST_FILE: Final = 64 * 2**20
-"""Most bytes of a file: the largest picture takes 48 MiB uncompressed."""
+"""Most bytes of a file: the largest image takes 48 MiB uncompressed."""
 
 _KNOWN: Final = (*FORMATS, "MPO", "DIB")  # what Pillow's JPEG and BMP readers may call what they read
 _NAMES: Final = "PNG, JPEG, BMP, GIF, TIFF, WebP, JPEG 2000, PGM"
-_DEEP: Final = "a picture must have 8 bits a channel, {}: window it to 8 bits first"
+_DEEP: Final = "an image must have 8 bits a channel, {}: window it to 8 bits first"
 _UNTOLD: Final = ("PPM", "JPEG2000")
 """Formats whose colour Pillow cuts from 16 bits to 8, and whose depth cannot be told any more once that is done."""
 
 
 def open_image(source: Path | bytes, frame: int | None = None) -> Image.Image:
-    """Read a picture from a file or from its encoded bytes.
+    """Read an image from a file or from its encoded bytes.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def open_image(source: Path | bytes, frame: int | None = None) -> Image.Image:
     Raises
     ------
     ImageError
-        If the file is missing or broken, or is no picture as `medq_deg.images` says; the message names the file. Size,
+        If the file is missing or broken, or is no image as `medq_deg.images` says; the message names the file. Size,
         depth and frames are checked before the pixels are decoded.
     """
     with opened(source) as image:
@@ -71,14 +71,14 @@ def open_image(source: Path | bytes, frame: int | None = None) -> Image.Image:
         return Image.fromarray(pixels(ImageOps.exif_transpose(image)))  # a copy knows nothing of the other frames
 
 
-def check_picture(data: bytes) -> None:
-    """Raise `ImageError` unless the header of encoded bytes says that they are a picture; no pixel is decoded."""
+def check_image(data: bytes) -> None:
+    """Raise `ImageError` unless the header of encoded bytes says that they are an image; no pixel is decoded."""
     with opened(data) as image:
         _check_header(image)
 
 
 def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
-    """Return a picture as an upright uint8 array of shape (H, W), (H, W, 1) or (H, W, 3).
+    """Return an image as an upright uint8 array of shape (H, W), (H, W, 1) or (H, W, 3).
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
     Raises
     ------
     ImageError
-        If it is no picture as `medq_deg.images` says; the message names the file that Pillow opened.
+        If it is no image as `medq_deg.images` says; the message names the file that Pillow opened.
     """
     if isinstance(image, Image.Image):
         name = getattr(image, "filename", "")
@@ -97,7 +97,7 @@ def pixels(image: Image.Image | NDArray[Any]) -> ByteImage:
             _check_header(image)
             return np.asarray(_plain_mode(ImageOps.exif_transpose(image)))
     if not isinstance(image, np.ndarray):
-        raise ImageError(f"a picture must be a PIL.Image or a numpy array, got {type(image).__name__}")
+        raise ImageError(f"an image must be a PIL.Image or a numpy array, got {type(image).__name__}")
     if image.dtype != np.uint8:
         raise ImageError(
             f"an array must hold uint8 grey levels of 0 to 255, got {image.dtype}: window it to 8 bits first"
@@ -114,7 +114,7 @@ def without_metadata(image: Image.Image) -> Image.Image:
 
 
 def check_shape(array: NDArray[Any]) -> None:
-    """Raise `ImageError` unless an array has the shape and the size of a picture."""
+    """Raise `ImageError` unless an array has the shape and the size of an image."""
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (1, 3)):
         raise ImageError(f"an array must have shape (H, W), (H, W, 1) or (H, W, 3), got {array.shape}")
     check_size(array.shape[1], array.shape[0])
@@ -123,9 +123,7 @@ def check_shape(array: NDArray[Any]) -> None:
 def check_size(width: int, height: int) -> None:
     """Raise `ImageError` unless both sides are within 32 to 4096 px."""
     if not (min(width, height) >= SMALLEST_SIDE and max(width, height) <= LARGEST_SIDE):
-        raise ImageError(
-            f"a picture must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, got {width} x {height} px"
-        )
+        raise ImageError(f"an image must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, got {width} x {height} px")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -133,17 +131,17 @@ def read_bytes(path: Path) -> bytes:
     with _told(path):
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
-            raise ImageError("is a folder, a picture is needed")
+            raise ImageError("is a folder, an image is needed")
         if not stat.S_ISREG(status.st_mode):
             raise ImageError("is not a regular file")
         if status.st_size > LARGEST_FILE:
-            raise ImageError(f"a picture's file has up to {LARGEST_FILE >> 20} MiB, this one has more")
+            raise ImageError(f"an image's file has up to {LARGEST_FILE >> 20} MiB, this one has more")
         return path.read_bytes()
 
 
 @contextmanager
 def opened(source: Path | bytes) -> Iterator[Image.Image]:
-    """Open a picture whose header was not checked yet; whatever goes wrong until the end is an `ImageError`."""
+    """Open an image whose header was not checked yet; whatever goes wrong until the end is an `ImageError`."""
     with _told(source), warnings.catch_warnings():
         # Of sizes that are refused here, and of tags that are not used.
         warnings.simplefilter("ignore")
@@ -157,7 +155,7 @@ def seek_frame(image: Image.Image, frame: int) -> None:
     check_size(*image.size)
     frames = frames_of(image)
     if not 0 <= frame < frames:
-        raise ImageError(f"frame must be 0 to {frames - 1}, the frames that this picture has, got {frame}")
+        raise ImageError(f"frame must be 0 to {frames - 1}, the frames that this image has, got {frame}")
     if frames > 1:
         image.seek(frame)
         check_size(*image.size)
@@ -167,7 +165,7 @@ def check_one_frame(image: Image.Image) -> None:
     """Raise `ImageError` for an opened file of several frames."""
     frames = frames_of(image)
     if frames > 1:
-        raise ImageError(f"a picture must have one frame, this one has {frames}: choose one (frame=N, --frame N)")
+        raise ImageError(f"an image must have one frame, this one has {frames}: choose one (frame=N, --frame N)")
 
 
 def frames_of(image: Image.Image) -> int:
@@ -206,18 +204,18 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ImageError):
         return str(error)
     if isinstance(error, Image.DecompressionBombError):
-        return f"a picture must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, this one is far larger"
+        return f"an image must have sides of {SMALLEST_SIDE} to {LARGEST_SIDE} px, this one is far larger"
     if isinstance(error, UnidentifiedImageError):
-        return f"not a picture that can be read ({_NAMES})"
+        return f"not an image that can be read ({_NAMES})"
     if isinstance(error, OSError) and error.errno is not None:
         return "no such file" if isinstance(error, FileNotFoundError) else os.strerror(error.errno)
     told = " ".join(str(error).split())[:120]
-    return f"the picture is broken ({told or type(error).__name__})"
+    return f"the image is broken ({told or type(error).__name__})"
 
 
 def _check_header(image: Image.Image) -> None:
     if image.format is not None and image.format not in _KNOWN:
-        raise ImageError(f"a picture of format {image.format} cannot be used; formats are {_NAMES}")
+        raise ImageError(f"an image of format {image.format} cannot be used; formats are {_NAMES}")
     check_size(*image.size)
     with _told():
         check_one_frame(image)
@@ -234,7 +232,7 @@ def _check_depth(image: Image.Image) -> None:
         raise ImageError(_DEEP.format(f"this file has {bits}"))
     if image.format in _UNTOLD and image.mode not in ("1", "L"):
         raise ImageError(
-            f"a picture in colour cannot be a {image.format} file, whose depth is lost on reading: save it as PNG"
+            f"an image in colour cannot be a {image.format} file, whose depth is lost on reading: save it as PNG"
         )
 
 
@@ -243,7 +241,7 @@ def _check_exif(block: bytes) -> None:
         # Afresh: Pillow may have met the block before, and silently taken it for an empty one.
         Image.Exif().load(block)
     except Exception:  # noqa: BLE001 - struct.error, SyntaxError and others
-        raise ImageError("the picture's EXIF is broken, so that nothing tells which way up it is") from None
+        raise ImageError("the image's EXIF is broken, so that nothing tells which way up it is") from None
 
 
 def _png_header(image: Image.Image) -> bytes:
@@ -262,11 +260,11 @@ def _plain_mode(image: Image.Image) -> Image.Image:
     mode = image.mode
     may_be_transparent = mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     if may_be_transparent and np.asarray(image.convert("RGBA").getchannel("A")).min() < 255:
-        raise ImageError(f"a picture of mode {mode!r} must be opaque, this one is transparent: flatten it first")
+        raise ImageError(f"an image of mode {mode!r} must be opaque, this one is transparent: flatten it first")
     if mode in ("L", "RGB"):
         return image
     if mode == "1":
         return image.convert("L")
     if mode in ("P", "CMYK", "YCbCr", "LA", "RGBA", "PA"):
         return image.convert("RGBA").convert("RGB") if "transparency" in image.info else image.convert("RGB")
-    raise ImageError(f"a picture of mode {mode!r} cannot be used: convert it to 'L' or 'RGB' first")
+    raise ImageError(f"an image of mode {mode!r} cannot be used: convert it to 'L' or 'RGB' first")

@@ -37,9 +37,9 @@ def metric_folder(name: str) -> Path:
 def register() -> None:
     """Wrap both libraries' look-up of names, each now if it is imported, else as soon as it is.
 
-    Pictures by reference are made known to fsspec too, for a checkout that is used without being installed.
+    Images by reference are made known to fsspec too, for a checkout that is used without being installed.
     """
-    _after_import("fsspec.registry", _name_pictures)
+    _after_import("fsspec.registry", _name_images)
     _after_import("datasets.load", _wrap_datasets)
     _after_import("evaluate.loading", _wrap_evaluate)
 
@@ -58,8 +58,8 @@ def dataset_hash() -> str:
     return digest.hexdigest()
 
 
-def _name_pictures(registry: ModuleType) -> None:
-    registry.register_implementation("medq-deg", "medq_deg.data.reference.DegradedPictures", clobber=True)
+def _name_images(registry: ModuleType) -> None:
+    registry.register_implementation("medq-deg", "medq_deg.data.reference.DegradedImages", clobber=True)
 
 
 def _wrap_datasets(load: ModuleType) -> None:

@@ -1,6 +1,6 @@
 """The fixed vocabulary of MedQ-Deg: degradations, modalities, severities, skills, and what suits what.
 
-Everything here is data with its source; nothing here touches a picture. Sources: the tables of the paper
+Everything here is data with its source; nothing here touches an image. Sources: the tables of the paper
 (arXiv 2603.07769), and for aliases and applicability the identifiers and figures that its authors released.
 Where the paper is silent the choice is ours, and a comment says so.
 """
@@ -25,7 +25,7 @@ MODALITIES: Final = ("CT", "MRI", "histopathology", "dermoscopy", "endoscopy", "
 """The seven modalities, in the paper's order."""
 
 GREY_MODALITIES: Final = ("CT", "MRI", "X-ray", "ultrasound")
-"""Modalities whose pictures are grey, so that strong colour on them is a marking: a box, a contour, an arrow."""
+"""Modalities whose images are grey, so that strong colour on them is a marking: a box, a contour, an arrow."""
 
 NO_DEGRADATION: Final = "none"
 """What the columns `degradation` and `category` hold for a clean row."""

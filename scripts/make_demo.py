@@ -1,6 +1,6 @@
-"""Make the demo set: crop the real pictures, write the questions with shuffled options.
+"""Make the demo set: crop the real images, write the questions with shuffled options.
 
-Run by a maintainer when pictures or questions change; the results are committed in `medq_deg/demo`. The pictures come
+Run by a maintainer when images or questions change; the results are committed in `medq_deg/demo`. The images come
 from `images/shippable` of the folder that MEDQ_SHARED names (default ../shared).
 """
 
@@ -17,7 +17,7 @@ from PIL import Image
 OUT = Path(__file__).resolve().parent.parent / "medq_deg" / "demo"
 SEED = 20260307
 
-MODALITY = "Which imaging modality produced this picture?"
+MODALITY = "Which imaging modality produced this image?"
 MODALITIES = {
     "CT": "computed tomography",
     "MRI": "magnetic resonance imaging",
@@ -26,7 +26,7 @@ MODALITIES = {
     "histopathology": "light microscopy of a stained section",
     "dermoscopy": "photography of the skin",
 }
-PHYSICS = "What does a bright pixel of this picture mostly stand for?"
+PHYSICS = "What does a bright pixel of this image mostly stand for?"
 PHYSICS_OF = {
     "CT": "strong attenuation of X-rays, reconstructed from many directions",
     "MRI": "a strong radio signal of hydrogen nuclei",
@@ -37,11 +37,11 @@ PHYSICS_OF = {
 }
 REGION = "Which part of the body is shown?"
 ORGAN = "Which organ or tissue is shown?"
-PLANE = "In which plane is the picture?"
+PLANE = "In which plane is the image?"
 
 # Name, modality, crop box or None, then questions: (key, text, right answer, wrong answers, skill).
 # Boxes cut burned-in text, colour bars and collimator blanks away.
-PICTURES: list[tuple[str, str, tuple[int, int, int, int] | None, list[tuple[str, str, str, list[str], str]]]] = [
+IMAGES: list[tuple[str, str, tuple[int, int, int, int] | None, list[tuple[str, str, str, list[str], str]]]] = [
     ("ct_abdomen", "CT", None, [
         ("region", REGION, "abdomen", ["head", "chest", "knee", "pelvis"], "Abdominal Structures"),
         ("plane", PLANE, "axial", ["sagittal", "coronal"], "Attribute Recognition"),
@@ -61,7 +61,7 @@ PICTURES: list[tuple[str, str, tuple[int, int, int, int] | None, list[tuple[str,
         ("plane", PLANE, "axial", ["coronal", "sagittal"], "Attribute Recognition"),
     ]),
     ("ct_vertebra", "CT", None, [
-        ("bone", "Which bone is at the centre of the picture?", "a vertebra",
+        ("bone", "Which bone is at the centre of the image?", "a vertebra",
          ["the femur", "the skull", "the sternum", "the scapula"], "Skeletal System"),
         ("plane", PLANE, "axial", ["coronal", "sagittal"], "Attribute Recognition"),
     ]),
@@ -143,7 +143,7 @@ PICTURES: list[tuple[str, str, tuple[int, int, int, int] | None, list[tuple[str,
          ["lateral", "axial", "oblique"], "Attribute Recognition"),
     ]),
     ("xray_tibia_ap", "X-ray", (128, 0, 334, 512), [
-        ("bone", "Which bone runs through the middle of the picture?", "tibia",
+        ("bone", "Which bone runs through the middle of the image?", "tibia",
          ["humerus", "clavicle", "radius", "mandible"], "Skeletal System"),
         ("region", REGION, "lower leg", ["forearm", "skull", "chest", "hand"], "Skeletal System"),
         ("projection", "Which projection is this?", "anteroposterior",
@@ -153,7 +153,7 @@ PICTURES: list[tuple[str, str, tuple[int, int, int, int] | None, list[tuple[str,
 
 
 def common_questions(modality: str, rng: random.Random) -> list[tuple[str, str, str, list[str], str]]:
-    """Return the two questions that every picture gets, with wrong answers drawn from the other modalities."""
+    """Return the two questions that every image gets, with wrong answers drawn from the other modalities."""
     others = [name for name in MODALITIES if name != modality]
     return [
         (key, text, right_of[modality], [right_of[other] for other in rng.sample(others, 4)], skill)
@@ -165,12 +165,12 @@ def common_questions(modality: str, rng: random.Random) -> list[tuple[str, str, 
 
 
 def main() -> None:
-    """Write the pictures and `questions.jsonl`."""
+    """Write the images and `questions.jsonl`."""
     source = Path(os.environ.get("MEDQ_SHARED", "../shared")) / "images" / "shippable"
     (OUT / "images").mkdir(parents=True, exist_ok=True)
     rng = random.Random(SEED)
     records = []
-    for name, modality, box, special in PICTURES:
+    for name, modality, box, special in IMAGES:
         image = Image.open(source / f"{name}.png")
         image.crop(box or (0, 0, *image.size)).save(OUT / "images" / f"{name}.png", optimize=True)
         for key, text, right, wrong, skill in [*common_questions(modality, rng), *special]:
@@ -190,7 +190,7 @@ def main() -> None:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
     size = sum(path.stat().st_size for path in (OUT / "images").iterdir())
     letters = dict(sorted(counts.items()))
-    print(f"{len(PICTURES)} pictures, {size / 1e6:.1f} MB, {len(records)} questions; right letters {letters}")
+    print(f"{len(IMAGES)} images, {size / 1e6:.1f} MB, {len(records)} questions; right letters {letters}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures that tests share."""
+"""Images that tests share."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def shared() -> Path:
     return path
 
 
-def picture(name: str) -> NDArray[np.uint8]:
-    """One of the demo set's real pictures."""
+def demo_image(name: str) -> NDArray[np.uint8]:
+    """One of the demo set's real images."""
     return np.asarray(Image.open(FOLDER / "images" / f"{name}.png"))
 
 
 @pytest.fixture(scope="session")
 def ct() -> NDArray[np.uint8]:
-    return picture("ct_abdomen")
+    return demo_image("ct_abdomen")
 
 
 @pytest.fixture(scope="session")
 def mri() -> NDArray[np.uint8]:
-    return picture("mri_liver")
+    return demo_image("mri_liver")
 
 
 @pytest.fixture(scope="session")
 def histology() -> NDArray[np.uint8]:
-    return picture("histo_hgsc_nest")
+    return demo_image("histo_hgsc_nest")
 
 
 def load_module(path: Path) -> ModuleType:

@@ -1,4 +1,4 @@
-"""Odd picture files of every kind that the world sends, as bytes by a name that says what is odd."""
+"""Odd image files of every kind that the world sends, as bytes by a name that says what is odd."""
 
 from __future__ import annotations
 
@@ -171,7 +171,7 @@ def broken_exif(data: bytes, *, crc: bool = False) -> bytes:
 
 
 def patient_files() -> Iterator[tuple[str, bytes]]:
-    """Good pictures whose headers or tails name a person, each with pixels of its own."""
+    """Good images whose headers or tails name a person, each with pixels of its own."""
     names = [name for name, data in odd_files() if b"Erika Testperson" in data]
     files = dict(odd_files())
     for name in names:

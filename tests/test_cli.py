@@ -15,7 +15,7 @@ from PIL import Image
 from medq_deg import __version__, cli, degrade, demo
 from medq_deg.evaluation.run import evaluate
 from medq_deg.seeds import derive_seed
-from tests.conftest import picture
+from tests.conftest import demo_image
 from tests.data.sources_of_demo import write_folder
 from tests.evaluation.test_run import Echo
 
@@ -36,10 +36,10 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  #
 def folder(tmp_path: Path) -> Path:
     source = tmp_path / "in"
     (source / "deep").mkdir(parents=True)
-    Image.fromarray(picture("ct_abdomen")).save(source / "a.png")
-    Image.fromarray(picture("mri_liver")).save(source / "deep" / "b.jpg")
-    Image.fromarray(picture("skin_nevus_photo")).save(source / "c.tif")
-    (source / "notes.txt").write_text("not a picture, and not named like one")
+    Image.fromarray(demo_image("ct_abdomen")).save(source / "a.png")
+    Image.fromarray(demo_image("mri_liver")).save(source / "deep" / "b.jpg")
+    Image.fromarray(demo_image("skin_nevus_photo")).save(source / "c.tif")
+    (source / "notes.txt").write_text("not an image, and not named like one")
     return source
 
 
@@ -75,7 +75,7 @@ def test_list_names_every_type_with_its_parameters(run) -> None:  # type: ignore
 def test_a_file_is_degraded_as_the_library_does(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     out = tmp_path / "out.png"
     assert run("degrade", folder / "a.png", out, "--type", "sparse_view", "--severity", 2, "--seed", 7)[0] == 0
-    expected = degrade(picture("ct_abdomen"), "sparse_view", 2, derive_seed(7, "a.png"))
+    expected = degrade(demo_image("ct_abdomen"), "sparse_view", 2, derive_seed(7, "a.png"))
     assert np.array_equal(np.asarray(Image.open(out)), expected)
 
 
@@ -83,23 +83,23 @@ def test_a_folder_is_degraded_whole_with_its_tree(run, folder: Path, tmp_path: P
     out = tmp_path / "out"
     code, said, _ = run("degrade", folder, out, "-t", "gaussian_noise", "-s", "L1")
     assert code == 0
-    assert "3 pictures written" in said
+    assert "3 images written" in said
     assert {str(path.relative_to(out)) for path in out.rglob("*.*")} == {"a.png", "c.png", "deep/b.png"}
     first = {path.name: path.read_bytes() for path in out.rglob("*.png")}
     assert run("degrade", folder, out, "-t", "gaussian_noise", "-s", 1, "--overwrite")[0] == 0
     assert {path.name: path.read_bytes() for path in out.rglob("*.png")} == first
 
 
-def test_two_pictures_of_one_stem_both_survive(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    Image.fromarray(picture("mri_cardiac")).save(folder / "a.jpg")
+def test_two_images_of_one_stem_both_survive(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    Image.fromarray(demo_image("mri_cardiac")).save(folder / "a.jpg")
     assert run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)[0] == 0
     assert (tmp_path / "out" / "a.png").exists()
     assert (tmp_path / "out" / "a.jpg.png").exists()
 
 
-def test_two_pictures_that_would_share_a_name_are_refused(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_two_images_that_would_share_a_name_are_refused(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     for name in ("x.jpg", "x.png", "x.jpg.png"):
-        Image.fromarray(picture("mri_cardiac")).save(folder / name)
+        Image.fromarray(demo_image("mri_cardiac")).save(folder / name)
     code, _, errors = run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)
     assert code == 2
     assert "would both be written to" in one_line(errors)
@@ -113,7 +113,7 @@ def test_usage_errors_are_one_line_too(run, folder: Path) -> None:  # type: igno
         one_line(errors)
 
 
-def test_a_broken_picture_is_reported_and_the_rest_is_written(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_image_is_reported_and_the_rest_is_written(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (folder / "text.png").write_text("hello")
     data = (folder / "a.png").read_bytes()
     (folder / "cut.png").write_bytes(data[: len(data) // 2])
@@ -121,10 +121,10 @@ def test_a_broken_picture_is_reported_and_the_rest_is_written(run, folder: Path,
     Image.new("L", (1, 1)).save(folder / "dot.png")
     code, said, errors = run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)
     assert code == 1
-    assert "3 pictures written" in said
+    assert "3 images written" in said
     assert "4 skipped" in said
     for word in (
-        "text.png: not a picture that can be read",
+        "text.png: not an image that can be read",
         "cut.png",
         "deep16.png",
         "8 bits a channel",
@@ -176,15 +176,15 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], st
         "unknown modality": ([folder / "a.png", out, *ok, "--modality", "PET"], "unknown modality 'PET'"),
         "negative seed": ([folder / "a.png", out, *ok, "--seed", -1], "seed must be an integer of 0 or more"),
         "bad rounding": ([folder / "a.png", out, *ok, "--rounding", "up"], "rounding must be"),
-        "empty folder": ([tmp_path / "empty", tmp_path / "o", *ok], "holds no picture"),
-        "text named .png": ([folder / "text.png", out, *ok], "not a picture that can be read"),
+        "empty folder": ([tmp_path / "empty", tmp_path / "o", *ok], "holds no image"),
+        "text named .png": ([folder / "text.png", out, *ok], "not an image that can be read"),
         "one pixel": ([folder / "dot.png", out, *ok], "sides of 32 to 4096 px, got 1 x 1 px"),
         "16 bits": ([folder / "deep16.png", out, *ok], "must have 8 bits a channel"),
         "far too large": ([folder / "huge.png", out, *ok], "huge.png"),
         "several frames": ([folder / "film.gif", out, *ok], "must have one frame, this one has 2"),
         "unknown suffix": (
             [folder / "a.png", tmp_path / "out.xyz", *ok],
-            "no picture is written with the suffix '.xyz'",
+            "no image is written with the suffix '.xyz'",
         ),
         "folder to file": ([folder, folder / "a.png", *ok], "a folder is needed for the output"),
         "output in input": ([folder, folder / "deep", *ok], "must not lie inside the input"),
@@ -218,7 +218,7 @@ def test_a_full_disk_or_a_read_only_folder_is_one_line(
     assert "No space left on device" in one_line(errors)
 
 
-def test_the_gallery_shows_your_own_picture_and_the_demo_s(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert run("gallery", tmp_path / "g", "--image", folder / "a.png", "--modality", "CT")[0] == 0
     page = (tmp_path / "g" / "gallery.html").read_text()
     assert page.count("<h2>") == 7
@@ -249,7 +249,7 @@ def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_p
     assert "L0 2" in said
     code, said, _ = run("data", "verify", out, "--sample", 3)
     assert code == 0
-    assert "3 pictures made again, 0 problems" in said
+    assert "3 images made again, 0 problems" in said
     assert run("evaluate", "--model", "demo", "--data", out, "--out", results)[0] == 0
     code, said, _ = run("score", results)
     assert code == 0

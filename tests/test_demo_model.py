@@ -1,4 +1,4 @@
-"""The demo model that is shipped, the parts of the pictures it was and was not trained on, and its training script."""
+"""The demo model that is shipped, the parts of the images it was and was not trained on, and its training script."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from medq_deg.models.prompts import build_prompt
 from tests.conftest import load_module
 
 PARTS = ("training", "validation", "test")
-PICTURES = sorted({fact.picture for fact in facts()})
+IMAGES = sorted({fact.image for fact in facts()})
 
 
 def overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
     return max(one[0], other[0]) < min(one[2], other[2]) and max(one[1], other[1]) < min(one[3], other[3])
 
 
-def test_the_three_parts_of_every_picture_share_no_pixel() -> None:
-    assert len(PICTURES) == 20
-    for name in PICTURES:
+def test_the_three_parts_of_every_image_share_no_pixel() -> None:
+    assert len(IMAGES) == 20
+    for name in IMAGES:
         boxes = [part_box(name, part) for part in PARTS]
         assert not any(overlap(a, b) for a, b in itertools.combinations(boxes, 2)), name
 
@@ -37,7 +37,7 @@ def test_held_out_rows_show_the_test_part_and_nothing_else() -> None:
     clean = crop_questions("test")
     assert {row["question_id"] for row in rows.columns()} == {row["question_id"] for row in clean}
     for record, row in zip(facts(), clean, strict=True):
-        assert np.array_equal(np.asarray(row["image"]), np.asarray(read_part(record.picture, "test")))
+        assert np.array_equal(np.asarray(row["image"]), np.asarray(read_part(record.image, "test")))
         assert row["options"]["ABCDE".index(row["answer"])] == record.answer
 
 
@@ -70,7 +70,7 @@ def load(folder: Path) -> tuple[Any, Any]:
     return AutoModelForImageTextToText.from_pretrained(folder).eval(), AutoProcessor.from_pretrained(folder)
 
 
-def test_the_shipped_model_is_well_above_chance_on_its_test_part_and_worse_when_pictures_are_bad(
+def test_the_shipped_model_is_well_above_chance_on_its_test_part_and_worse_when_images_are_bad(
     script: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -110,7 +110,7 @@ def test_the_training_script_makes_the_same_model_twice(script: ModuleType, tmp_
     assert one == two
     model, processor = load(tmp_path / "one")
     likely = script.letter_probabilities(
-        model, processor, read_part(PICTURES[0], "validation"), "Which?\n\nA. x\nB. y", 2
+        model, processor, read_part(IMAGES[0], "validation"), "Which?\n\nA. x\nB. y", 2
     )
     assert likely.shape == (2,)
     assert (tmp_path / "one" / "README.md").exists()

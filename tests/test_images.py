@@ -1,4 +1,4 @@
-"""The gate: one verdict on a picture, by whichever door it comes, and nothing but pixels behind it."""
+"""The gate: one verdict on an image, by whichever door it comes, and nothing but pixels behind it."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from medq_deg.data.clean import collect
 from medq_deg.data.sources import LoadReport, read_folder
 from medq_deg.degradations.folder import degrade_folder
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.images import LARGEST_FILE, check_picture, open_image, pixels
-from medq_deg.models.chat import Picture
-from medq_deg.report.pictures import Pictures
-from tests.conftest import picture
+from medq_deg.images import LARGEST_FILE, check_image, open_image, pixels
+from medq_deg.models.chat import ImageOptions
+from medq_deg.report.images import Images
+from tests.conftest import demo_image
 from tests.odd_files import encoded, odd_files, patient_files
 
 ODD = dict(odd_files())
@@ -98,13 +98,13 @@ def refused(data: bytes) -> bool:
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", ODD)
-def test_a_picture_is_the_same_or_refused_by_every_door(name: str, tmp_path: Path) -> None:
+def test_a_image_is_the_same_or_refused_by_every_door(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_bytes(ODD[name])
     expected = verdict(lambda path: np.asarray(open_image(path)), path)
     assert {door: verdict(call, path) == expected for door, call in DOORS.items()} == dict.fromkeys(DOORS, True)
     if expected is not None:
-        check_picture(ODD[name])
+        check_image(ODD[name])
 
 
 def test_build_and_folder_keep_what_the_gate_lets_in_and_nothing_else(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_build_and_folder_keep_what_the_gate_lets_in_and_nothing_else(tmp_path: 
     (source / "table.csv").write_text("\n".join(["image,question,A,B,answer,modality", *lines]) + "\n")
     expected = {name for name, data in ODD.items() if not refused(data)}
     report = LoadReport()
-    clean = collect(read_folder(source, report), tmp_path / "pictures", report)
+    clean = collect(read_folder(source, report), tmp_path / "images", report)
     assert {[*ODD][int(pair.question.question.split()[-1][:-1])] for pair in clean} == expected
     done = degrade_folder(source, tmp_path / "out", "reduce_contrast", 1, 0)
     assert {path.name for path, _ in done.skipped} == set(ODD) - expected
@@ -158,7 +158,7 @@ def test_nothing_of_a_person_in_a_header_gets_into_what_is_written(tmp_path: Pat
         rows.append(f"{name},Is this {name}?,yes,no,A,dermoscopy")
     (source / "table.csv").write_text("\n".join(rows) + "\n")
     report = LoadReport()
-    clean = collect(read_folder(source, report), tmp_path / "out" / "pictures", report)
+    clean = collect(read_folder(source, report), tmp_path / "out" / "images", report)
     assert len(clean) == len(rows) - 1
     for level in (0, 1):
         degrade_folder(source, tmp_path / "out" / str(level), "bubble", level, 0)
@@ -173,12 +173,12 @@ def test_nothing_of_a_header_is_sent_to_an_endpoint_or_put_on_a_page(kind: str) 
     for name, data in patient_files():
         image = Image.open(io.BytesIO(data))
         image.load()
-        sent = Picture(format=kind).part(image)["image_url"]["url"]
-        for url in (sent, Pictures([{"id": "row", "image": image}]).uri("row")):
+        sent = ImageOptions(format=kind).part(image)["image_url"]["url"]
+        for url in (sent, Images([{"id": "row", "image": image}]).uri("row")):
             assert b"Erika" not in base64.b64decode(url.partition(",")[2]), name
 
 
-def test_postscript_named_like_a_picture_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_postscript_named_like_a_image_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mark = tmp_path / "ran"
     program = tmp_path / "bin" / "gs"
     program.parent.mkdir()
@@ -210,7 +210,7 @@ def test_a_frame_can_be_chosen_of_several(tmp_path: Path, ct: NDArray[np.uint8])
         data = encoded(first, kind, save_all=True, append_images=rest)
         for number, frame in enumerate(frames):
             assert np.array_equal(np.asarray(open_image(data, frame=number)), frame)
-        with pytest.raises(ImageError, match="frame must be 0 to 2, the frames that this picture has, got 3"):
+        with pytest.raises(ImageError, match="frame must be 0 to 2, the frames that this image has, got 3"):
             open_image(data, frame=3)
     assert np.array_equal(np.asarray(open_image(encoded(first, "PNG"), frame=0)), ct)
     with pytest.raises(ImageError, match="frame must be 0 to 0"):
@@ -218,7 +218,7 @@ def test_a_frame_can_be_chosen_of_several(tmp_path: Path, ct: NDArray[np.uint8])
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_picture_comes_upright_by_every_door(orientation: int, tmp_path: Path, ct: NDArray[np.uint8]) -> None:
+def test_a_image_comes_upright_by_every_door(orientation: int, tmp_path: Path, ct: NDArray[np.uint8]) -> None:
     exif = Image.Exif()
     exif[274] = orientation
     path = tmp_path / "turned.png"
@@ -234,18 +234,18 @@ def test_what_is_no_regular_file_is_refused_by_name(tmp_path: Path) -> None:
         file.truncate(LARGEST_FILE + 1)
     for name, message in {
         "pipe.png": "is not a regular file",
-        "vast.png": "a picture's file has up to 64 MiB, this one has more",
+        "vast.png": "an image's file has up to 64 MiB, this one has more",
         "none.png": "no such file",
-        ".": "is a folder, a picture is needed",
+        ".": "is a folder, an image is needed",
     }.items():
         with pytest.raises(ImageError, match=message):
             open_image(tmp_path / name)
 
 
 @pytest.mark.filterwarnings("ignore")
-def test_mutated_pictures_end_in_a_picture_or_a_sentence() -> None:
+def test_mutated_images_end_in_a_image_or_a_sentence() -> None:
     draw = random.Random(5)
-    small = Image.fromarray(picture("skin_nevus_photo")).resize((48, 40))
+    small = Image.fromarray(demo_image("skin_nevus_photo")).resize((48, 40))
     exif = Image.Exif()
     exif[274] = 6
     seeds = [encoded(small, kind) for kind in ("PNG", "JPEG", "GIF", "TIFF", "WEBP", "BMP", "JPEG2000")]

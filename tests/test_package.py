@@ -20,7 +20,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert not heavy & set(loaded)
 
 
-def test_degrading_a_picture_loads_neither_torch_nor_datasets() -> None:
+def test_degrading_a_image_loads_neither_torch_nor_datasets() -> None:
     use = "medq_deg.degrade(np.zeros((40, 40), 'u1'), 'low_dose', 1)"
     code = f"import sys, numpy as np, medq_deg; {use}; print(*sys.modules)"
     assert not {"torch", "transformers", "datasets", "evaluate", "albumentations"} & set(python(code).split())

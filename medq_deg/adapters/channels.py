@@ -1,4 +1,4 @@
-"""Channel-first arrays and tensors, pictures and volumes: what the adapters have in common."""
+"""Channel-first arrays and tensors, images and volumes: what the adapters have in common."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Choice:
     Parameters
     ----------
     name, severity : str, int or sequence
-        As in `medq_deg.Degrade`; of several, one is drawn for each picture.
+        As in `medq_deg.Degrade`; of several, one is drawn for each image.
     value_range : (float, float)
         What is black and what is white in the tensor; see `medq_deg.degrade`.
     order : {"hw", "wh"}
@@ -82,12 +82,12 @@ def degrade_channels(
     order: Order = "hw",
     **options: Any,
 ) -> Any:
-    """Degrade a channel-first picture, or a volume slice by slice.
+    """Degrade a channel-first image, or a volume slice by slice.
 
     Parameters
     ----------
     image : (C, H, W) or (C, H, W, D) numpy array or torch tensor
-        Of any real dtype. Three channels of a picture are RGB; other channels, and those of a volume, are grey pictures
+        Of any real dtype. Three channels of an image are RGB; other channels, and those of a volume, are grey images
         of one scan and share what is drawn. A tensor on another device is degraded on the CPU and returned there.
     name, severity, seed, value_range, **options
         As in `medq_deg.degrade`. The slices of a volume share what is drawn, except noise, which is each slice's own.

@@ -35,7 +35,7 @@ def print_controls(figures: Mapping[str, Any], name: str = "") -> None:
 def _print_thresholds(figures: Mapping[str, Any], name: str) -> None:
     levels = [level for level in SEVERITY_NAMES if level in figures["table"][0]["by_severity"]]
     table = Table(title=f"answering only when sure{f', {name}' if name else ''}")
-    table.caption = "share answered, and share right of these; * the threshold that keeps the promise on clean pictures"
+    table.caption = "share answered, and share right of these; * the threshold that keeps the promise on clean images"
     table.add_column("at least", justify="right")
     for level in levels:
         table.add_column(f"{level} answered", justify="right")

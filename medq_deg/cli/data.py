@@ -18,14 +18,14 @@ data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_
 def build(
     out: Annotated[Path, typer.Option(help="Folder of the result; the same folder goes on with a stopped build.")],
     folder: Annotated[
-        Path | None, typer.Option(help="Your own pictures, with a CSV, TSV or JSONL of questions: see docs/sources.md.")
+        Path | None, typer.Option(help="Your own images, with a CSV, TSV or JSONL of questions: see docs/sources.md.")
     ] = None,
     gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
     omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
     medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
     quotas: Annotated[str | None, typer.Option(help="`published`: the paper's counts of each type.")] = None,
     questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
-    workers: Annotated[int, typer.Option(help="Processes that make pictures.")] = 1,
+    workers: Annotated[int, typer.Option(help="Processes that make images.")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop, with nothing written, if a row is unusable.")] = False,
     seed: Seed = 0,
     keep_markings: Annotated[
@@ -75,10 +75,10 @@ def _show(text: str) -> None:
 @data.command("verify", epilog="Example: medq-deg data verify medq-deg-data/")
 def data_verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
-    sample: Annotated[int, typer.Option(help="Degraded pictures to make again and compare.")] = 50,
+    sample: Annotated[int, typer.Option(help="Degraded images to make again and compare.")] = 50,
     seed: Seed = 0,
 ) -> None:
-    """Check counts, hashes, columns and pictures of a build, and make a sample of pictures again."""
+    """Check counts, hashes, columns and images of a build, and make a sample of images again."""
     from medq_deg.data.verify import verify
 
     with bar("checking") as progress:
@@ -86,7 +86,7 @@ def data_verify(
     for problem in result.problems:
         errors.print(problem, markup=False, highlight=False, style="red")
     console.print(
-        f"{result.rows} rows checked, {result.remade} pictures made again, {len(result.problems)} problems",
+        f"{result.rows} rows checked, {result.remade} images made again, {len(result.problems)} problems",
         highlight=False,
     )
     if result.problems:

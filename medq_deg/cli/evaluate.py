@@ -14,7 +14,7 @@ from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
 
 if TYPE_CHECKING:
-    from medq_deg.evaluation.controls import Controls, Picture
+    from medq_deg.evaluation.controls import Controls, ShownImage
 
 evaluating = typer.Typer()
 
@@ -42,7 +42,7 @@ def evaluate(
         str | None,
         typer.Option(
             help="`demo`, `demo-held-out`, `release`, `release:DIR`, a folder that `medq-deg build` wrote, or "
-            "ORG/NAME. By default `demo`; for the model `demo` the parts of its pictures that it was not trained on, "
+            "ORG/NAME. By default `demo`; for the model `demo` the parts of its images that it was not trained on, "
             "`demo-held-out`."
         ),
     ] = None,
@@ -62,10 +62,10 @@ def evaluate(
     votes: Annotated[str, typer.Option(help="sampled, exact or repeat.", rich_help_panel=_MODEL)] = "sampled",
     batch_size: Annotated[int, typer.Option(help="Most rows in a batch.", rich_help_panel=_MODEL)] = 8,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that prepare pictures ahead.", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Processes that prepare images ahead.", rich_help_panel=_MODEL)
     ] = None,
     max_pixels: Annotated[
-        int | None, typer.Option(help="Scale larger pictures down to this many pixels.", rich_help_panel=_MODEL)
+        int | None, typer.Option(help="Scale larger images down to this many pixels.", rich_help_panel=_MODEL)
     ] = None,
     dtype: Annotated[str, typer.Option(help="torch dtype, or auto.", rich_help_panel=_MODEL)] = "auto",
     device_map: Annotated[
@@ -109,8 +109,11 @@ def evaluate(
     orders: Annotated[
         int, typer.Option(help="Orders of the options to spread the votes over.", rich_help_panel=_CONTROLS)
     ] = 1,
-    picture: Annotated[
-        str, typer.Option(help="shown; none or grey: the clean questions, blind.", rich_help_panel=_CONTROLS)
+    image: Annotated[
+        str,
+        typer.Option(
+            "--image", "--picture", help="shown; none or grey: the clean questions, blind.", rich_help_panel=_CONTROLS
+        ),
     ] = "shown",
     controls: Annotated[
         bool,
@@ -134,14 +137,14 @@ def evaluate(
     from medq_deg.evaluation.rows import text_columns
     from medq_deg.evaluation.run import Shard, try_rows
     from medq_deg.evaluation.run import evaluate as run
-    from medq_deg.models.chat import Picture
+    from medq_deg.models.chat import ImageOptions
     from medq_deg.models.load import load_model
 
     if batch and (endpoint is None or dry_run or controls):
         raise MedqDegError("--batch needs --endpoint, and is neither for --dry-run nor for --controls")
     if out is None and not dry_run:
         raise MedqDegError("--out is needed: the folder of the run")
-    runs = _runs(out, orders, picture, subset, every=controls)
+    runs = _runs(out, orders, image, subset, every=controls)
     for _, each in runs:
         Manner(trials, seed, parser, each).check()
     part = Shard.parse(shard) if shard is not None else None
@@ -172,7 +175,7 @@ def evaluate(
                 "retries": retries,
                 "prices": _prices(price),
                 "max_cost": max_cost,
-                "picture": Picture(image_format, image_detail, max_pixels),
+                "image": ImageOptions(image_format, image_detail, max_pixels),
                 "tell": say,
                 "batch": out / BATCHES if batch and out is not None else None,
                 "extra_body": _fields(extra_body),
@@ -219,21 +222,19 @@ def evaluate(
         console.print(f"now: medq-deg report {runs[0][0]} {runs[2][0]} --blind {runs[1][0]}", soft_wrap=True)
 
 
-def _runs(
-    out: Path | None, orders: int, picture: str, subset: int | None, *, every: bool
-) -> list[tuple[Path, Controls]]:
+def _runs(out: Path | None, orders: int, image: str, subset: int | None, *, every: bool) -> list[tuple[Path, Controls]]:
     """Return folder and controls of each run that a command makes: one, or main, blind and orders beside each other."""
     from medq_deg.evaluation.controls import Controls
 
     folder = out or Path()
     if not every:
-        return [(folder, Controls(orders, cast("Picture", picture), subset))]
+        return [(folder, Controls(orders, cast("ShownImage", image), subset))]
     beside = folder if folder.name else folder.resolve()
     return [
         (folder, Controls(subset=subset)),
         (
             beside.with_name(f"{beside.name}-blind"),
-            Controls(picture=cast("Picture", "none" if picture == "shown" else picture), subset=subset),
+            Controls(image=cast("ShownImage", "none" if image == "shown" else image), subset=subset),
         ),
         (
             beside.with_name(f"{beside.name}-orders"),
@@ -246,7 +247,7 @@ def _data_of(data: str | None, *, ours: bool) -> str:
     """Return the data to ask about; `ours` says that the demo model is asked, which has seen parts of the demo's."""
     data = data or ("demo-held-out" if ours else "demo")
     if ours and data == "demo":
-        say("the demo model was trained on parts of these pictures, so this is no test of it; demo-held-out is")
+        say("the demo model was trained on parts of these images, so this is no test of it; demo-held-out is")
     return data
 
 

@@ -1,4 +1,4 @@
-"""The commands that degrade pictures and show what degradations look like."""
+"""The commands that degrade images and show what degradations look like."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Window: TypeAlias = Annotated[
     typer.Option(
         metavar="W",
         help="auto, lung, brain, bone, soft, or LEVEL,WIDTH. The presets are for Hounsfield units; without it DICOM "
-        "and NIfTI are shown as with auto, and other pictures of 16 bits are left out.",
+        "and NIfTI are shown as with auto, and other images of 16 bits are left out.",
     ),
 ]
 Frame: TypeAlias = Annotated[
@@ -31,8 +31,8 @@ Frame: TypeAlias = Annotated[
 
 @images.command(epilog="Example: medq-deg degrade scans/ degraded/ --type low_dose --severity 2 --window lung --seed 7")
 def degrade(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture or scan, or a folder of them.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file for a picture, a folder for a folder.")],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or scan, or a folder of them.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file for an image, a folder for a folder.")],
     kind: Annotated[str, typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them.")],
     severity: Annotated[str, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")],
     seed: Seed = 0,
@@ -40,15 +40,15 @@ def degrade(
     window: Window = None,
     frame: Frame = None,
     burned_in: Annotated[
-        bool, typer.Option("--keep-burned-in", help="Write pictures that say that text is burned into them.")
+        bool, typer.Option("--keep-burned-in", help="Write images that say that text is burned into them.")
     ] = False,
     keep_marking: Annotated[bool, typer.Option("--keep-marking", help="Keep coloured markings sharp.")] = False,
     rounding: Annotated[str, typer.Option(help="nearest, or truncate as the paper's authors did.")] = "nearest",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
 ) -> None:
-    """Degrade a picture or a scan (DICOM, NIfTI), or every one of a folder.
+    """Degrade an image or a scan (DICOM, NIfTI), or every one of a folder.
 
-    A folder's pictures are written as PNG under the same names, without anything of their headers; one that cannot be
+    A folder's images are written as PNG under the same names, without anything of their headers; one that cannot be
     used is reported and left out, and the exit code is then 1. On CT in Hounsfield units the physics runs before the
     window.
     """
@@ -80,7 +80,7 @@ def degrade(
     for line in report.lines(source):
         errors.print(line, markup=False, highlight=False, style="yellow")
     console.print(
-        f"{len(report.written)} pictures written to {target}, {len(report.skipped)} skipped",
+        f"{len(report.written)} images written to {target}, {len(report.skipped)} skipped",
         highlight=False,
         soft_wrap=True,
     )
@@ -106,28 +106,28 @@ def list_names(
 def gallery(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for gallery.html and gallery.png.")],
     image: Annotated[
-        Path | None, typer.Option(help="Your picture or scan; without it, one of the demo's per modality.")
+        Path | None, typer.Option(help="Your image or scan; without it, one of the demo's per modality.")
     ] = None,
-    modality: Annotated[str | None, typer.Option(help="Modality of your picture, such as CT.")] = None,
+    modality: Annotated[str | None, typer.Option(help="Modality of your image, such as CT.")] = None,
     window: Window = None,
     frame: Frame = None,
     once: Annotated[bool, typer.Option("--once", help="Show each type once, not for every modality.")] = False,
     seed: Seed = 0,
 ) -> None:
-    """Show original, L1 and L2 of every degradation that suits a picture, on one page."""
+    """Show original, L1 and L2 of every degradation that suits an image, on one page."""
     from medq_deg import demo as demo_set
-    from medq_deg.degradations.gallery import Picture, make_panels, picture_of_file, write_gallery
+    from medq_deg.degradations.gallery import Subject, make_panels, subject_of_file, write_gallery
     from medq_deg.degradations.scans import Reading
     from medq_deg.medical import MedicalImage
 
     if image is not None:
         of = resolve_modality(modality) if modality is not None else None
-        pictures = [picture_of_file(image, of, Reading(window, frame))]
+        images = [subject_of_file(image, of, Reading(window, frame))]
     elif modality is not None or window is not None or frame is not None:
         raise MedqDegError("--image and --modality go together, and --window and --frame with them")
     else:
-        pictures = [Picture(name, of, MedicalImage(picture, "PNG")) for name, of, picture in demo_set.showcase()]
+        images = [Subject(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
     with bar("degrading") as progress:
-        panels = make_panels(pictures, seed, once=once, progress=progress)
+        panels = make_panels(images, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):
         console.print(f"written: {path}", highlight=False, soft_wrap=True)

@@ -25,7 +25,7 @@ def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     coverage: Coverage = 1.0,
     blind: Annotated[
-        Path | None, typer.Option(metavar="RUN", help="Blind baseline: the same model asked with --picture none.")
+        Path | None, typer.Option(metavar="RUN", help="Blind baseline: the same model asked with --image none.")
     ] = None,
 ) -> None:
     """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
@@ -84,7 +84,7 @@ def report(
     out: Annotated[Path, typer.Option(help="The HTML file; figures go beside it.")] = Path("report.html"),
     coverage: Coverage = 1.0,
     data: Annotated[
-        str | None, typer.Option(help="Data of the runs, for their pictures, as in `medq-deg evaluate --data`.")
+        str | None, typer.Option(help="Data of the runs, for their images, as in `medq-deg evaluate --data`.")
     ] = None,
     blind: Blind = None,
 ) -> None:

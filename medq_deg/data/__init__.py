@@ -1,1 +1,1 @@
-"""Rows of the benchmark: one question about one picture at one severity of one degradation."""
+"""Rows of the benchmark: one question about one image at one severity of one degradation."""

@@ -1,6 +1,6 @@
 """`medq-deg build`: from the sources to parquet shards, a manifest, a load report and a dataset card.
 
-Stages: collect the clean questions and their pictures in a working folder; plan; write the shards of L0, L1 and L2;
+Stages: collect the clean questions and their images in a working folder; plan; write the shards of L0, L1 and L2;
 write the manifest. Each stage's result appears when it is complete, so a build that was stopped goes on where it was.
 """
 
@@ -84,9 +84,9 @@ def build(
     questions : int, optional
         Keep this many clean questions, chosen by the seed; all without it.
     workers : int
-        Processes that make pictures; the result does not depend on it.
+        Processes that make images; the result does not depend on it.
     shard_bytes : int
-        Size of the pictures at which a shard is closed.
+        Size of the images at which a shard is closed.
     strict : bool
         Stop before anything is written if a row of the sources cannot be used.
     keep_markings : bool
@@ -157,7 +157,7 @@ def _build(
         for severity, split in enumerate(SEVERITY_NAMES):
             planned = [(by_id[each.question_id], each) for each in plan if each.severity == severity]
             rows = [encoded(row(pair.question, each.degradation, severity, each.seed)) for pair, each in planned]
-            jobs = [_job(work / "pictures", pair, each) for pair, each in planned]
+            jobs = [_job(work / "images", pair, each) for pair, each in planned]
             paths += write_split(
                 out / "data", split, rows, jobs, workers=makers, shard_bytes=settings.shard_bytes, progress=count
             )
@@ -224,7 +224,7 @@ def _check_same(out: Path, before: Mapping[str, Any], wanted: Mapping[str, Any])
 def _source_hash(path: Path, out: Path) -> str:
     """Return a SHA-256 of a file's content, or of a folder's: what is in `out` is not part of it.
 
-    Of a folder of more than 1 GiB the pictures count by name and size, since reading them twice would take minutes.
+    Of a folder of more than 1 GiB the images count by name and size, since reading them twice would take minutes.
     """
     if path.is_file():
         return file_hash(path)
@@ -251,7 +251,7 @@ def _clean(
     if not listed.exists():
         report = LoadReport()
         records = chain.from_iterable(READERS[name](sources[name], report) for name in READERS if name in sources)
-        found = collect(_counted(records, progress), work / "pictures", report)
+        found = collect(_counted(records, progress), work / "images", report)
         with replace_file(reported) as file:
             file.write(_json(report.as_dict()))
         if not found:
@@ -287,11 +287,9 @@ def _subset(pairs: Sequence[CleanPair], count: int, seed: int) -> list[CleanPair
     return [pairs[i] for i in sorted(order[:count])]
 
 
-def _job(pictures: Path, pair: CleanPair, planned: PlannedRow) -> Job:
-    picture = pictures / pair.picture
-    return Job(
-        picture, planned.degradation, planned.severity, planned.seed, pair.question.modality, planned.keep_marking
-    )
+def _job(images: Path, pair: CleanPair, planned: PlannedRow) -> Job:
+    image = images / pair.image
+    return Job(image, planned.degradation, planned.severity, planned.seed, pair.question.modality, planned.keep_marking)
 
 
 def _manifest(

@@ -37,8 +37,8 @@ LICENCES: Final[Mapping[str, tuple[str, str]]] = {
         "the authors' release (`jiyaoliufd/MedQ-DEG-Bench`)",
         "that of the release, and of the sources it was made from",
     ),
-    "folder": ("pictures of whoever built this data set", "ask them"),
-    "demo": ("the demonstration set of medq-deg", "per picture, see its NOTICE"),
+    "folder": ("images of whoever built this data set", "ask them"),
+    "demo": ("the demonstration set of medq-deg", "per image, see its NOTICE"),
 }
 """Name and licence of each source, by the value of the column `source`."""
 

@@ -1,4 +1,4 @@
-"""The clean set: records of all sources, without duplicates and pictures that cannot be degraded."""
+"""The clean set: records of all sources, without duplicates and images that cannot be degraded."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from medq_deg.images import open_image
 
 @dataclass(frozen=True)
 class CleanPair:
-    """A clean question and the name of its picture's file in the folder of pictures."""
+    """A clean question and the name of its image's file in the folder of images."""
 
     question: Question
-    picture: str
+    image: str
 
 
 def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -> list[CleanPair]:
-    """Keep the first of equal records, and write each picture once.
+    """Keep the first of equal records, and write each image once.
 
-    Two records are equal if their pictures have the same pixels, and their questions and options the same words.
+    Two records are equal if their images have the same pixels, and their questions and options the same words.
 
     Parameters
     ----------
     records : iterable of SourceRecord
         In the order of the sources; read one at a time.
     folder : Path
-        Where pictures go, named by their content.
+        Where images go, named by their content.
     report : LoadReport
-        Counts what is left out here too: duplicates, invalid questions, pictures that cannot be degraded.
+        Counts what is left out here too: duplicates, invalid questions, images that cannot be degraded.
     """
     folder.mkdir(parents=True, exist_ok=True)
     seen: set[bytes] = set()
     ids: set[str] = set()
     pairs = []
-    pictures = _Pictures(folder)
+    images = _Images(folder)
     for record in records:
         question = record.as_question(f"{record.source}-{record.key}")
         try:
             question.check()
-            name, content = pictures.keep(record.picture)
+            name, content = images.keep(record.image)
         except MedqDegError as error:
-            reason = "picture that cannot be degraded" if isinstance(error, ImageError) else "invalid question"
+            reason = "image that cannot be degraded" if isinstance(error, ImageError) else "invalid question"
             report.drop(reason, record.where)
             continue
         asked = _digest(content, record)
@@ -62,15 +62,15 @@ def collect(records: Iterable[SourceRecord], folder: Path, report: LoadReport) -
     return pairs
 
 
-class _Pictures:
-    """The folder of pictures. One that was met before is not decoded again: many questions may share a picture."""
+class _Images:
+    """The folder of images. One that was met before is not decoded again: many questions may share an image."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._met: dict[bytes, tuple[str, bytes]] = {}
 
     def keep(self, data: bytes) -> tuple[str, bytes]:
-        """Write an encoded picture's pixels as PNG, if they are not there yet; return name and digest of the pixels."""
+        """Write an encoded image's pixels as PNG, if they are not there yet; return name and digest of the pixels."""
         encoded = hashlib.sha256(data).digest()
         if encoded not in self._met:
             image = open_image(data)
@@ -97,4 +97,4 @@ def write_pairs(pairs: Iterable[CleanPair], path: Path) -> None:
 def read_pairs(path: Path) -> list[CleanPair]:
     """Read what `write_pairs` wrote."""
     with path.open("rb") as file:
-        return [CleanPair(Question.of_row(found["question"]), found["picture"]) for found in map(json.loads, file)]
+        return [CleanPair(Question.of_row(found["question"]), found["image"]) for found in map(json.loads, file)]

@@ -81,9 +81,9 @@ def _convert(folder: Path, cache: Path, progress: Callable[[str, int, int], None
         (work / "data").mkdir()
         with ExitStack() as open_files:
             splits = [open_files.enter_context(_Split(work / "data" / f"{n}-00000.parquet")) for n in SEVERITY_NAMES]
-            for done, (columns, picture) in enumerate(_rows(folder, report), 1):
-                splits[columns["severity"]].add(columns, picture)
-                digest.add(columns, picture)
+            for done, (columns, image) in enumerate(_rows(folder, report), 1):
+                splits[columns["severity"]].add(columns, image)
+                digest.add(columns, image)
                 progress(_STAGE, done, 0)
         if not report.rows_kept:
             raise MedqDegError(f"{folder}: holds no usable row of the release: {'; '.join(str(report).splitlines())}")
@@ -102,11 +102,11 @@ def _rows(folder: Path, report: LoadReport) -> Iterator[tuple[dict[str, Any], by
     for record in read_release(folder, report):
         seed = row_seed(0, record.key, record.degradation) if record.severity else 0
         try:
-            picture = pixels_only(record.picture)
+            image = pixels_only(record.image)
         except ImageError:
-            report.drop("picture that cannot be degraded", record.where)
+            report.drop("image that cannot be degraded", record.where)
             continue
-        yield row(record.as_question(record.key), record.degradation, record.severity, seed), picture
+        yield row(record.as_question(record.key), record.degradation, record.severity, seed), image
 
 
 class _Split:
@@ -118,9 +118,9 @@ class _Split:
         self._rows: list[dict[str, Any]] = []
         self._size = 0
 
-    def add(self, columns: dict[str, Any], picture: bytes) -> None:
-        self._rows.append({**encoded(columns), "image": {"bytes": picture, "path": None}})
-        self._size += len(picture)
+    def add(self, columns: dict[str, Any], image: bytes) -> None:
+        self._rows.append({**encoded(columns), "image": {"bytes": image, "path": None}})
+        self._size += len(image)
         if self._size >= ROW_GROUP_BYTES:
             self._flush()
 

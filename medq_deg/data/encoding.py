@@ -1,4 +1,4 @@
-"""Encoded pictures for shards: pixels as PNG, and nothing but pixels."""
+"""Encoded images for shards: pixels as PNG, and nothing but pixels."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _JPEG_MARKER: Final = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 
 
 def encode_png(image: Image.Image) -> bytes:
-    """Return a picture of mode "L" or "RGB" as PNG: lossless, and the same bytes for the same pixels.
+    """Return an image of mode "L" or "RGB" as PNG: lossless, and the same bytes for the same pixels.
 
     OpenCV's encoder takes half of Pillow's time at its quickest, for files of the same size.
     """
     array = np.asarray(image)
     done, data = cv2.imencode(".png", array if array.ndim == 2 else array[..., ::-1])
     if not done:
-        raise ImageError(f"a picture of {image.width} x {image.height} px could not be encoded")
+        raise ImageError(f"an image of {image.width} x {image.height} px could not be encoded")
     return bytes(data)
 
 
 def pixels_only(data: bytes) -> bytes:
-    """Return an encoded picture as it is if it surely holds pixels alone, else its pixels as PNG.
+    """Return an encoded image as it is if it surely holds pixels alone, else its pixels as PNG.
 
-    EXIF, comments, text and profiles, and whatever stands behind a picture's end, may name a patient.
+    EXIF, comments, text and profiles, and whatever stands behind an image's end, may name a patient.
 
     Raises
     ------
     ImageError
-        If it has to be made anew, and is no picture as `medq_deg.images` says.
+        If it has to be made anew, and is no image as `medq_deg.images` says.
     """
     return data if _is_bare_png(data) or _is_bare_jpeg(data) else encode_png(open_image(data))
 

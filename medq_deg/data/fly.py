@@ -1,7 +1,7 @@
-"""Pictures that are degraded when they are read: a plan over clean rows, or one degradation over any dataset.
+"""Images that are degraded when they are read: a plan over clean rows, or one degradation over any dataset.
 
-Both give datasets whose pictures are references (`medq_deg.data.reference`): whatever is done to such a dataset, its
-pictures are the degraded ones.
+Both give datasets whose images are references (`medq_deg.data.reference`): whatever is done to such a dataset, its
+images are the degraded ones.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ def apply_plan(
     plan : Plan
         From `medq_deg.make_plan`.
     cached : bool
-        False: no picture is stored; each is degraded when it is read, see `medq_deg.data.reference`. True: every
-        picture is made now and stored in the cache of `datasets`, so that the rows no longer need the clean ones, nor
+        False: no image is stored; each is degraded when it is read, see `medq_deg.data.reference`. True: every
+        image is made now and stored in the cache of `datasets`, so that the rows no longer need the clean ones, nor
         this package. Both give the same pixels.
     streaming : bool
-        Return a `datasets.IterableDataset` whose pictures are made as it is iterated.
+        Return a `datasets.IterableDataset` whose images are made as it is iterated.
 
     Returns
     -------
     datasets.Dataset or datasets.IterableDataset
         One row per row of the plan, in its order. Its fingerprint follows from the clean rows, the plan and the code of
-        the degradations. Its other columns can be read without a picture being made.
+        the degradations. Its other columns can be read without an image being made.
 
     Raises
     ------
     MedqDegError
         If `clean` is no `datasets.Dataset` or lacks a column, or the plan is none or names a question that the clean
-        rows do not have; when a picture is read, if it cannot be degraded or the clean rows are gone.
+        rows do not have; when an image is read, if it cannot be degraded or the clean rows are gone.
     """
     _check_dataset(clean, "apply_plan")
     if not isinstance(plan, Plan):
@@ -77,7 +77,7 @@ def apply_plan(
     lacking = [name for name in ("image", *_kept(wanted)) if name not in clean.column_names]
     if lacking:
         raise MedqDegError(f"the clean rows lack the columns {', '.join(lacking)}; theirs are {_listed(clean)}")
-    _check_pictures(clean, "image")
+    _check_images(clean, "image")
     _check_types(clean, wanted)
     plain = clean.with_format(None)
     place = {question: index for index, question in enumerate(plain["question_id"])}
@@ -87,7 +87,7 @@ def apply_plan(
     sources = [place[row.question_id] for row in plan]
     columns = plain.select_columns(_kept(wanted)).with_format("arrow")[:]
     table = columns.take(pa.array(sources, pa.int64())).combine_chunks()
-    pictures, modalities = places_of(plain, "image"), [_modality(code) for code in plain["modality"]]
+    images, modalities = places_of(plain, "image"), [_modality(code) for code in plain["modality"]]
     made = {
         "id": pa.array([row.id for row in plan], pa.string()),
         "degradation": pa.array([_DEGRADATION_CODES[row.degradation] for row in plan], pa.int64()),
@@ -97,7 +97,7 @@ def apply_plan(
         "image": as_storage(
             [
                 reference(
-                    pictures[source],
+                    images[source],
                     row.degradation,
                     row.severity,
                     row.id,
@@ -131,7 +131,7 @@ def apply_plan(
         batch_size=_STORE_BATCH,
         features=wanted,
         new_fingerprint=f"{digest}c",
-        desc="Degrading pictures",
+        desc="Degrading images",
     )
     return stored.with_format(None)
 
@@ -157,13 +157,13 @@ def _modality(value: int | str) -> str:
 
 
 class OnTheFly:
-    """One degradation for any dataset with a column of pictures.
+    """One degradation for any dataset with a column of images.
 
-    ``dataset.with_transform(medq_deg.OnTheFly("gaussian_noise", severity=2))``. The pictures of what this returns are
+    ``dataset.with_transform(medq_deg.OnTheFly("gaussian_noise", severity=2))``. The images of what this returns are
     references, see `medq_deg.data.reference`: unlike under other transforms, they stay degraded whatever is done next.
-    A stream, and whoever wants the pictures stored, uses ``dataset.map(medq_deg.OnTheFly(...), batched=True)``.
+    A stream, and whoever wants the images stored, uses ``dataset.map(medq_deg.OnTheFly(...), batched=True)``.
 
-    Each picture's seed is derived from `seed` and the row's id, or, without ids, from the picture's own pixels, so that
+    Each image's seed is derived from `seed` and the row's id, or, without ids, from the image's own pixels, so that
     order, shuffling and workers change nothing.
 
     Parameters
@@ -173,7 +173,7 @@ class OnTheFly:
     seed : int
         0 or more.
     column : str
-        Column of pictures.
+        Column of images.
     id_column : str, optional
         Column whose values tell rows apart.
     **options
@@ -182,7 +182,7 @@ class OnTheFly:
     Raises
     ------
     MedqDegError
-        On construction for a bad argument; on use for a missing column or a picture that cannot be used.
+        On construction for a bad argument; on use for a missing column or an image that cannot be used.
     """
 
     def __init__(
@@ -208,7 +208,7 @@ class OnTheFly:
         DEGRADATIONS[self.degradation].check_parameters(names)
 
     def __call__(self, batch: Mapping[str, Sequence[Any]]) -> dict[str, list[Any]]:
-        """Return a batch with degraded pictures, for ``map(..., batched=True)``."""
+        """Return a batch with degraded images, for ``map(..., batched=True)``."""
         if not isinstance(batch, Mapping):
             raise MedqDegError(
                 f"OnTheFly works on batches of rows, got {type(batch).__name__}: use dataset.with_transform(...), or "
@@ -227,7 +227,7 @@ class OnTheFly:
         return {name: made if name == self.column else list(values) for name, values in batch.items()}
 
     def _degraded(self, image: Any, key: Any, row: int) -> Image.Image:
-        _check_picture(image, f"row {row} of the batch, column {self.column!r}")
+        _check_image(image, f"row {row} of the batch, column {self.column!r}")
         key = content_key(pixels(image)) if key is None else key
         made: Image.Image = degrade(
             image,
@@ -240,11 +240,11 @@ class OnTheFly:
         return made
 
     def applied(self, dataset: datasets.Dataset) -> datasets.Dataset:
-        """Return a dataset whose pictures are references to degraded ones: what ``with_transform`` does with this."""
+        """Return a dataset whose images are references to degraded ones: what ``with_transform`` does with this."""
         for name in (self.column, self.id_column):
             if name is not None and name not in dataset.column_names:
                 raise MedqDegError(f"no column {name!r}; the columns are {_listed(dataset)}")
-        _check_pictures(dataset, self.column)
+        _check_images(dataset, self.column)
         places = places_of(dataset, self.column)
         return with_references(dataset, self.column, list(self._references(dataset, places)), self._digest(dataset))
 
@@ -284,33 +284,33 @@ def _check_dataset(clean: Any, what: str) -> None:
         raise MedqDegError(f"{what} takes a datasets.Dataset of clean rows, got {type(clean).__name__}")
 
 
-def _check_pictures(dataset: datasets.Dataset, column: str) -> None:
-    """Raise `MedqDegError` unless a column holds one picture a row."""
+def _check_images(dataset: datasets.Dataset, column: str) -> None:
+    """Raise `MedqDegError` unless a column holds one image a row."""
     feature = dataset.features[column]
     if not isinstance(feature, datasets.Image):
         raise MedqDegError(
-            f"column {column!r} must hold one picture a row (datasets.Image), it holds {feature}; take pictures out of "
+            f"column {column!r} must hold one image a row (datasets.Image), it holds {feature}; take images out of "
             "lists with map, or cast the column"
         )
     if not feature.decode:
         raise MedqDegError(
-            f"the pictures of column {column!r} are not decoded: cast_column({column!r}, datasets.Image()) first"
+            f"the images of column {column!r} are not decoded: cast_column({column!r}, datasets.Image()) first"
         )
 
 
-def _check_picture(image: Any, where: str) -> None:
+def _check_image(image: Any, where: str) -> None:
     if image is None:
-        raise ImageError(f"{where}: there is no picture")
+        raise ImageError(f"{where}: there is no image")
     if isinstance(image, (list, tuple)):
-        raise ImageError(f"{where}: holds a list of {len(image)} pictures, one is needed")
+        raise ImageError(f"{where}: holds a list of {len(image)} images, one is needed")
     if isinstance(image, Mapping):
-        raise ImageError(f"{where}: the picture is not decoded; cast_column(..., datasets.Image()) first")
+        raise ImageError(f"{where}: the image is not decoded; cast_column(..., datasets.Image()) first")
 
 
 def _mend_transforms() -> None:
     """Let ``with_transform``, ``set_transform`` and ``set_format`` put references in place of an `OnTheFly` transform.
 
-    Left to `datasets`, the clean pictures would stay beneath it, and be shown by everything that sets another format:
+    Left to `datasets`, the clean images would stay beneath it, and be shown by everything that sets another format:
     `with_format`, `concatenate_datasets`, any writer of files.
     """
     original = datasets.Dataset.set_format

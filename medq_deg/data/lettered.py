@@ -1,6 +1,6 @@
 """Options that are nothing but letters in another order than their labels.
 
-A question about a picture with parts marked A to E may list its options as "A", "C", "D", "E", "B". The reply "C" then
+A question about an image with parts marked A to E may list its options as "A", "C", "D", "E", "B". The reply "C" then
 means either the option labelled C or the one that reads C, and no reading is safe. Such a question is relabelled once,
 when it is loaded, so that both mean the same.
 """

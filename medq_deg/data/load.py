@@ -33,14 +33,14 @@ _PUSHED: Final = ("data/*.parquet", "*.json", "README.md")
 
 
 class Rows(Protocol):
-    """What holds rows: a sequence that can show their columns without reading pictures."""
+    """What holds rows: a sequence that can show their columns without reading images."""
 
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: Any) -> Any: ...
 
     def columns(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows without their pictures."""
+        """Yield the rows without their images."""
         ...
 
 
@@ -53,11 +53,11 @@ class Data(Sequence[Mapping[str, Any]]):
     name : str
         What a run, and a report, calls the data.
     fingerprint : str
-        Changes with anything that the rows and their pictures hold, and with nothing else: not with where they lie.
+        Changes with anything that the rows and their images hold, and with nothing else: not with where they lie.
     rows : Rows
         The rows themselves.
     shards : mapping of str to sequence of Path
-        The parquet files of each split; empty for data whose pictures are made.
+        The parquet files of each split; empty for data whose images are made.
     revision : str, optional
         Commit of the dataset on the Hub that the rows were read from.
     """
@@ -75,7 +75,7 @@ class Data(Sequence[Mapping[str, Any]]):
         return self.rows[index]
 
     def columns(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows without their pictures, which are neither read nor made."""
+        """Yield the rows without their images, which are neither read nor made."""
         return self.rows.columns()
 
 
@@ -85,7 +85,7 @@ def open_data(name: str, progress: Callable[[str, int, int], None] = lambda stag
     Parameters
     ----------
     name : str
-        "demo" is the demo set on whole pictures, "demo-held-out" the same questions on the parts of its pictures that
+        "demo" is the demo set on whole images, "demo-held-out" the same questions on the parts of its images that
         the demo model was not trained on. "release" is the authors' release from the Hub, "release:DIR" a local copy of
         its TSV files; it is converted to parquet once, in the cache of `datasets`, and read from there. Anything else
         is a folder that ``medq-deg build`` wrote, or, if there is no such folder, a dataset of that layout on the Hub,
@@ -161,7 +161,7 @@ def _stored(name: str, folder: Path, progress: Callable[[str, int, int], None]) 
 def _download_release() -> Path:
     from huggingface_hub import cached_assets_path
 
-    # Real files, not links into a cache: a picture that is a link out of its folder is refused.
+    # Real files, not links into a cache: an image that is a link out of its folder is refused.
     folder = cached_assets_path("medq-deg", namespace="release")
     try:
         return _fetched(HUB_RELEASE, local_dir=folder)

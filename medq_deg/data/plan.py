@@ -130,7 +130,7 @@ def make_plan(
     Parameters
     ----------
     clean : iterable of mappings
-        Rows with `question_id` and `modality`; a `datasets.Dataset` will do, its pictures are not read.
+        Rows with `question_id` and `modality`; a `datasets.Dataset` will do, its images are not read.
     seed : int
         Seed of the choice and of every degradation, 0 or more.
     quotas : {"published"}, optional
@@ -138,7 +138,7 @@ def make_plan(
         chosen together, so that each degradation gets the published number of rows. Where the questions do not allow
         that, the plan comes as near as it can, warns, and lists what is missing in `Plan.unmet`.
     keep_markings : bool
-        Keep coloured markings on pictures of grey modalities (CT, MRI, X-ray, ultrasound) as they are, as the authors
+        Keep coloured markings on images of grey modalities (CT, MRI, X-ray, ultrasound) as they are, as the authors
         did for CT and low resolution: a question may be about what the marking shows.
 
     Returns

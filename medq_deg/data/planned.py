@@ -1,4 +1,4 @@
-"""Rows of a plan whose pictures are made when they are read."""
+"""Rows of a plan whose images are made when they are read."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PlannedRows(Sequence[dict[str, Any]]):
     Parameters
     ----------
     clean : sequence of mappings
-        Clean rows; each is read, and its picture degraded, on access.
+        Clean rows; each is read, and its image degraded, on access.
     plan : sequence of PlannedRow
         Rows to show, in this order.
     """
@@ -47,7 +47,7 @@ class PlannedRows(Sequence[dict[str, Any]]):
         return {**self._columns(clean, planned), "image": image}
 
     def columns(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows without their pictures, which are not degraded."""
+        """Yield the rows without their images, which are not degraded."""
         for planned in self._plan:
             yield self._columns(self._clean[self._place[planned.question_id]], planned)
 

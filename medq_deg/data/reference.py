@@ -1,20 +1,20 @@
-"""Degraded pictures by reference: a path that says which clean picture, and what to do to it.
+"""Degraded images by reference: a path that says which clean image, and what to do to it.
 
-A row of `apply_plan`, or of a dataset under `OnTheFly`, has an ordinary `datasets.Image` column. Its pictures hold no
+A row of `apply_plan`, or of a dataset under `OnTheFly`, has an ordinary `datasets.Image` column. Its images hold no
 bytes, only paths such as ``medq-deg://sparse_view-L2/file=...&row=17&seed=5/q7.png``, and this module is the file
-system (fsspec's protocol "medq-deg") that makes the picture when such a path is opened. That is why nothing that is
-done to a dataset can bring a clean picture back: there is none beneath a transform that could be lost, and what is
+system (fsspec's protocol "medq-deg") that makes the image when such a path is opened. That is why nothing that is
+done to a dataset can bring a clean image back: there is none beneath a transform that could be lost, and what is
 concatenated, renamed, cast, formatted, mapped, pickled or written to a file is the reference. Two other ways were
-weighed. A transform is lost by whatever sets a format, and then its clean pictures show. A feature type of our own,
+weighed. A transform is lost by whatever sets a format, and then its clean images show. A feature type of our own,
 which degrades on decoding, is not equal to `datasets.Image`, so such rows cannot be concatenated with others; and who
 reads the columns without knowing the type sees the clean bytes that it must store.
 
 Who opens such a path needs this package installed, not imported: fsspec finds it by its entry point. Without it there
-is an error that names the protocol, and no picture. Files that are meant for others do not hold references:
-`push_to_hub` stores pictures in place of paths by itself, and here `to_parquet` and `save_to_disk` are taught to.
+is an error that names the protocol, and no image. Files that are meant for others do not hold references:
+`push_to_hub` stores images in place of paths by itself, and here `to_parquet` and `save_to_disk` are taught to.
 
-A reference names the Arrow file of the cache in which the clean picture lies, and that file's size and time. If the
-file is gone or another, there is an error, and not another picture.
+A reference names the Arrow file of the cache in which the clean image lies, and that file's size and time. If the
+file is gone or another, there is an error, and not another image.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ from medq_deg.seeds import derive_seed
 PROTOCOL: Final = "medq-deg"
 _START: Final = f"{PROTOCOL}://"
 _BATCH: Final = 32
-_ADVICE: Final = "make the rows again, or store their pictures with apply_plan(..., cached=True)"
+_ADVICE: Final = "make the rows again, or store their images with apply_plan(..., cached=True)"
 
 
 def reference(place: str, degradation: str, severity: int, name: str, **recipe: Any) -> str:
-    """Return the path of a degraded picture.
+    """Return the path of a degraded image.
 
     Parameters
     ----------
     place : str
-        Where the clean picture lies, see `places_of`.
+        Where the clean image lies, see `places_of`.
     degradation, severity
         As in `medq_deg.degrade`.
     name : str
-        What the file is called once the picture is stored, without ending.
+        What the file is called once the image is stored, without ending.
     **recipe
         `modality` and `options` (a dict) of `medq_deg.degrade`, and either `seed`, or `content_seed`: the seed is then
-        derived from it and the clean picture's pixels. What is None is left out.
+        derived from it and the clean image's pixels. What is None is left out.
     """
     recipe = {key: value for key, value in recipe.items() if value is not None}
     if "options" in recipe:
@@ -78,23 +78,23 @@ def reference(place: str, degradation: str, severity: int, name: str, **recipe: 
 
 
 def content_key(array: NDArray[np.uint8]) -> str:
-    """Return what tells a picture's pixels from others', for seeds."""
+    """Return what tells an image's pixels from others', for seeds."""
     told = ("L" if array.ndim == 2 else "RGB"), array.shape[1::-1]
     return hashlib.sha256(repr(told).encode() + array.tobytes()).hexdigest()
 
 
-class DegradedPictures(AbstractFileSystem):  # type: ignore[misc]
-    """The file system of the protocol "medq-deg": reading a path makes a picture, as PNG."""
+class DegradedImages(AbstractFileSystem):  # type: ignore[misc]
+    """The file system of the protocol "medq-deg": reading a path makes an image, as PNG."""
 
     protocol = PROTOCOL
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> io.BytesIO:
         if mode != "rb":
-            raise MedqDegError(f"a picture that is made on the fly can only be read, not opened with mode {mode!r}")
-        return io.BytesIO(_picture(path))
+            raise MedqDegError(f"an image that is made on the fly can only be read, not opened with mode {mode!r}")
+        return io.BytesIO(_image(path))
 
     def info(self, path: str, **options: Any) -> dict[str, Any]:
-        """Return what is known of a picture before it is made; the size is that of the clean one."""
+        """Return what is known of an image before it is made; the size is that of the clean one."""
         path = self._strip_protocol(path)
         return {"name": path, "type": "file", "size": len(_Reference.parse(path).clean())}
 
@@ -118,11 +118,11 @@ class _Reference:
                 raise ValueError
             return cls(degradation, int(severity), fields, name.removesuffix(".png"))
         except ValueError:
-            raise MedqDegError(f"{_START}{path}: is no reference to a picture") from None
+            raise MedqDegError(f"{_START}{path}: is no reference to an image") from None
 
     def clean(self) -> bytes:
         place = self.fields
-        return encoded_picture(_stored(place["file"], place["stamp"], place["column"], int(place["row"])))
+        return encoded_image(_stored(place["file"], place["stamp"], place["column"], int(place["row"])))
 
     def seed(self, image: Image.Image) -> int:
         if "seed" in self.fields:
@@ -130,7 +130,7 @@ class _Reference:
         return derive_seed(self.fields["content_seed"], content_key(pixels(image)), self.degradation)
 
 
-def _picture(path: str) -> bytes:
+def _image(path: str) -> bytes:
     wanted = _Reference.parse(path)
     try:
         image = open_image(wanted.clean())
@@ -139,19 +139,19 @@ def _picture(path: str) -> bytes:
             seed = wanted.seed(image)
             image = degrade(image, wanted.degradation, wanted.severity, seed, modality=modality, **options)
     except ImageError as error:
-        raise ImageError(f"the picture {wanted.name!r} cannot be made: {error}") from None
+        raise ImageError(f"the image {wanted.name!r} cannot be made: {error}") from None
     return encode_png(image)
 
 
-def encoded_picture(value: Any) -> bytes:
-    """Return the bytes of a picture as `datasets` stores it: a struct of bytes and path, or one of the two alone."""
+def encoded_image(value: Any) -> bytes:
+    """Return the bytes of an image as `datasets` stores it: a struct of bytes and path, or one of the two alone."""
     if isinstance(value, bytes):
         return value
     path, data = (value, None) if isinstance(value, str) else ((value or {}).get("path"), (value or {}).get("bytes"))
     if data is not None:
         return bytes(data)
     if path is None:
-        raise ImageError("the row has no picture")
+        raise ImageError("the row has no image")
     try:
         with datasets.utils.file_utils.xopen(path, "rb") as file:
             return bytes(file.read())
@@ -163,9 +163,9 @@ def _stored(file: str, stamp: str, column: str, row: int) -> Any:
     try:
         found = _stamp(file)
     except OSError:
-        raise MedqDegError(f"{file}: the clean pictures of these rows are gone; {_ADVICE}") from None
+        raise MedqDegError(f"{file}: the clean images of these rows are gone; {_ADVICE}") from None
     if found != stamp:
-        raise MedqDegError(f"{file}: the clean pictures of these rows were changed; {_ADVICE}")
+        raise MedqDegError(f"{file}: the clean images of these rows were changed; {_ADVICE}")
     return _mapped(file, stamp).column(column)[row].as_py()
 
 
@@ -181,9 +181,9 @@ def _stamp(file: str) -> str:
 
 
 def places_of(dataset: datasets.Dataset, column: str) -> list[str]:
-    """Return where the picture of each row lies, in a form for `reference`.
+    """Return where the image of each row lies, in a form for `reference`.
 
-    A dataset that was loaded lies in Arrow files already. Pictures that are only in memory, or in a table that was
+    A dataset that was loaded lies in Arrow files already. Images that are only in memory, or in a table that was
     changed in a way that is not followed here, are first written to the cache of `datasets`, once.
     """
     rows = len(dataset)
@@ -245,7 +245,7 @@ def _slice(offset: int = 0, length: int | None = None) -> tuple[int, int | None]
 
 def _copied(dataset: datasets.Dataset) -> str:
     """Write the one column of a dataset, in its order, to a file of the cache that is named by its content."""
-    folder = cache_folder() / "pictures"
+    folder = cache_folder() / "images"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         handle, part = tempfile.mkstemp(dir=folder, suffix=".part")
@@ -260,14 +260,14 @@ def _copied(dataset: datasets.Dataset) -> str:
             Path(part).unlink(missing_ok=True)
     except OSError as error:
         raise MedqDegError(
-            f"{folder}: the clean pictures cannot be stored ({error.strerror}); name another folder in the environment "
+            f"{folder}: the clean images cannot be stored ({error.strerror}); name another folder in the environment "
             "variable HF_DATASETS_CACHE"
         ) from None
     return str(target)
 
 
 def with_references(dataset: datasets.Dataset, column: str, paths: Sequence[str], fingerprint: str) -> datasets.Dataset:
-    """Return a dataset whose pictures are references, the other columns, the order and the features as they are."""
+    """Return a dataset whose images are references, the other columns, the order and the features as they are."""
     table = dataset.data
     spread: list[str | None] = [None] * len(table)
     order = range(len(table)) if dataset._indices is None else dataset._indices.column(0).to_pylist()
@@ -285,14 +285,14 @@ def as_storage(paths: Sequence[str | None]) -> pa.StructArray:
 
 
 def embedded(storage: pa.StructArray) -> pa.StructArray:
-    """Return the storage of an Image column with the pictures in place of our references; others stay as they are."""
+    """Return the storage of an Image column with the images in place of our references; others stay as they are."""
     if not _is_ours(storage).true_count:
         return storage
     rows = storage.to_pylist()
     for number, row in enumerate(rows):
         if row is not None and row["bytes"] is None and (row["path"] or "").startswith(_START):
             path = row["path"]
-            rows[number] = {"bytes": _picture(path.removeprefix(_START)), "path": path.rpartition("/")[2]}
+            rows[number] = {"bytes": _image(path.removeprefix(_START)), "path": path.rpartition("/")[2]}
     return pa.array(rows, storage.type)
 
 
@@ -309,7 +309,7 @@ def _embedded_table(table: pa.Table) -> pa.Table:
 
 
 def _teach_writers() -> None:
-    """Let what writes files for others store our pictures in place of references.
+    """Let what writes files for others store our images in place of references.
 
     `datasets` leaves paths in what `to_parquet` writes, and since 4.8.5 those that are not local in what `save_to_disk`
     writes.

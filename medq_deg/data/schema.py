@@ -38,7 +38,7 @@ COLUMNS: Final = (
 """Every column of a row, in order. A row is a mapping, as `datasets` gives them."""
 
 TEXT_COLUMNS: Final = tuple(name for name in COLUMNS if name != "image")
-"""Every column but the picture."""
+"""Every column but the image."""
 
 MANIFEST: Final = "manifest.json"
 """The file of a build that says what was built; it is there once the build is finished."""
@@ -49,7 +49,7 @@ LETTERS: Final = ascii_uppercase
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about one picture, without the picture.
+    """What is asked about one image, without the image.
 
     Attributes
     ----------
@@ -95,7 +95,7 @@ class Question:
 
 
 def row(question: Question, degradation: str, severity: int, seed: int) -> dict[str, Any]:
-    """Return the columns of a row but its picture: what is asked, and what was done to the picture.
+    """Return the columns of a row but its image: what is asked, and what was done to the image.
 
     Parameters
     ----------
@@ -180,7 +180,7 @@ def task_and_level(skills: Sequence[str]) -> tuple[str, str]:
 
 
 def columns_of(rows: Iterable[Mapping[str, Any]], names: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yield some columns of rows as plain values, without reading pictures that are not asked for.
+    """Yield some columns of rows as plain values, without reading images that are not asked for.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Parquet shards of rows with embedded pictures, each either complete or absent, resumable to the byte."""
+"""Parquet shards of rows with embedded images, each either complete or absent, resumable to the byte."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from medq_deg.images import open_image
 from medq_deg.taxonomy import DEGRADATION_NAMES
 
 SHARD_BYTES = 400 * 2**20
-"""A shard is closed when its pictures reach this size."""
+"""A shard is closed when its images reach this size."""
 
 ROW_GROUP_BYTES = 16 * 2**20
-"""A row group is closed when its pictures reach this size: what a streaming reader fetches at once."""
+"""A row group is closed when its images reach this size: what a streaming reader fetches at once."""
 
 
 _AHEAD = 8
-"""Pictures per worker that may wait for the writer."""
+"""Images per worker that may wait for the writer."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to make one picture."""
+    """What a worker needs to make one image."""
 
-    picture: Path
+    image: Path
     degradation: str
     severity: int
     seed: int
@@ -47,9 +47,9 @@ class Job:
     keep_marking: bool
 
 
-def make_picture(job: Job) -> bytes:
-    """Return the picture of a row as PNG: the clean one as it was collected, or degraded."""
-    data = job.picture.read_bytes()
+def make_image(job: Job) -> bytes:
+    """Return the image of a row as PNG: the clean one as it was collected, or degraded."""
+    data = job.image.read_bytes()
     if not job.severity:
         return data
     image = degrade(
@@ -83,7 +83,7 @@ def _can_be_sent(entry: Degradation) -> bool:
 
 
 class Workers:
-    """Processes that make pictures, kept for a whole build: a new process has to import and to build kernels.
+    """Processes that make images, kept for a whole build: a new process has to import and to build kernels.
 
     They know the degradations that the program has registered before, if their functions can be imported by name.
 
@@ -112,7 +112,7 @@ class Workers:
             self._pool.shutdown(cancel_futures=True)
 
     def make(self, jobs: Sequence[Job]) -> Iterator[bytes]:
-        """Yield the picture of each job, in order; at most a few per worker are held at once.
+        """Yield the image of each job, in order; at most a few per worker are held at once.
 
         Raises
         ------
@@ -120,7 +120,7 @@ class Workers:
             If a job's degradation is one that other processes cannot import.
         """
         if self._pool is None:
-            yield from map(make_picture, jobs)
+            yield from map(make_image, jobs)
             return
         waiting: deque[Future[bytes]] = deque()
         for job in jobs:
@@ -129,7 +129,7 @@ class Workers:
                     f"{job.degradation} cannot go to worker processes, as its function cannot be imported by name: "
                     "define it in a module, or build with one worker"
                 )
-            waiting.append(self._pool.submit(make_picture, job))
+            waiting.append(self._pool.submit(make_image, job))
             if len(waiting) >= _AHEAD * self.count:
                 yield waiting.popleft().result()
         while waiting:
@@ -148,7 +148,7 @@ def write_split(
 ) -> list[Path]:
     """Write the rows of a split as shards ``<split>-00000.parquet`` and so on, going on after the shards that exist.
 
-    Where a shard ends depends on the pictures alone, so a build that was stopped ends with the same bytes.
+    Where a shard ends depends on the images alone, so a build that was stopped ends with the same bytes.
 
     Parameters
     ----------
@@ -156,13 +156,13 @@ def write_split(
         Folder of the shards.
     split : str
     rows : sequence of dicts
-        Rows without pictures, encoded as `features` wants them.
+        Rows without images, encoded as `features` wants them.
     jobs : sequence of Job
         One for each row.
     workers : Workers
-        Make the pictures.
+        Make the images.
     shard_bytes : int
-        Size of the pictures at which a shard is closed.
+        Size of the images at which a shard is closed.
     progress : callable
         Called with the number of rows made or found.
     """
@@ -174,7 +174,7 @@ def write_split(
         paths.append(path)
     progress(done)
     schema = features().arrow_schema
-    pictures = workers.make(jobs[done:])
+    images = workers.make(jobs[done:])
     while done < len(rows):
         path = folder / f"{split}-{len(paths):05d}.parquet"
         size = 0
@@ -183,7 +183,7 @@ def write_split(
                 group: list[dict[str, Any]] = []
                 group_size = 0
                 while done < len(rows) and group_size < ROW_GROUP_BYTES and size + group_size < shard_bytes:
-                    data = next(pictures)
+                    data = next(images)
                     group.append({**rows[done], "image": {"bytes": data, "path": None}})
                     group_size += len(data)
                     done += 1

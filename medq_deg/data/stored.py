@@ -20,7 +20,7 @@ from medq_deg.images import open_image
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 _BATCH: Final = 32
-"""Rows with pictures that are held at once where every row is looked at."""
+"""Rows with images that are held at once where every row is looked at."""
 
 
 def shards_of(folder: Path) -> dict[str, list[Path]]:
@@ -29,7 +29,7 @@ def shards_of(folder: Path) -> dict[str, list[Path]]:
 
 
 class StoredRows(Sequence[dict[str, Any]]):
-    """Rows of parquet shards, of which one row group with its pictures is in memory at a time.
+    """Rows of parquet shards, of which one row group with its images is in memory at a time.
 
     Parameters
     ----------
@@ -72,19 +72,19 @@ class StoredRows(Sequence[dict[str, Any]]):
             raise RowError(row["id"], error) from None
 
     def columns(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows without their pictures, which are not read."""
+        """Yield the rows without their images, which are not read."""
         for path in dict.fromkeys(path for path, _ in self.groups):
             with pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=list(TEXT_COLUMNS)):
                     yield from _named(batch, file.schema_arrow, TEXT_COLUMNS)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the pictures behind: a worker process reads its own."""
+        """Leave the images behind: a worker process reads its own."""
         return {**self.__dict__, "_held": (-1, [])}
 
 
 def rows_of_group(path: Path, group: int) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a row group with the names of their labels and their pictures as they are stored."""
+    """Yield the rows of a row group with the names of their labels and their images as they are stored."""
     with pq.ParquetFile(path) as file:
         table = file.read_row_group(group, columns=list(COLUMNS))
         yield from _named(table, file.schema_arrow, COLUMNS)
@@ -102,15 +102,15 @@ def content_of(shards: Iterable[Path]) -> str:
 
 
 class ContentDigest:
-    """A SHA-256 over rows and their encoded pictures, in order."""
+    """A SHA-256 over rows and their encoded images, in order."""
 
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def add(self, row: Mapping[str, Any], picture: bytes) -> None:
+    def add(self, row: Mapping[str, Any], image: bytes) -> None:
         """Take in one row, with the names of its labels."""
         columns = [row[name] for name in TEXT_COLUMNS]
-        self._digest.update(json.dumps(columns).encode() + hashlib.sha256(picture).digest())
+        self._digest.update(json.dumps(columns).encode() + hashlib.sha256(image).digest())
 
     def hexdigest(self) -> str:
         """Return the digest of the rows so far."""

@@ -1,4 +1,4 @@
-"""Checking a build: counts, hashes, columns, pictures, and whether pictures can be made again."""
+"""Checking a build: counts, hashes, columns, images, and whether images can be made again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOST_PROBLEMS = 100
 
 @dataclass
 class Verification:
-    """What a check found: rows seen, pictures made again, and what is wrong, one sentence each."""
+    """What a check found: rows seen, images made again, and what is wrong, one sentence each."""
 
     rows: int = 0
     remade: int = 0
@@ -48,8 +48,8 @@ def verify(
 ) -> Verification:
     """Check a build against its manifest and against itself.
 
-    Every shard's hash and columns, the counts, that ids are unique and rows valid, that each picture decodes and each
-    degraded row has its clean row; and that a sample of degraded pictures, made again from the clean ones, has the same
+    Every shard's hash and columns, the counts, that ids are unique and rows valid, that each image decodes and each
+    degraded row has its clean row; and that a sample of degraded images, made again from the clean ones, has the same
     pixels.
 
     Parameters
@@ -57,7 +57,7 @@ def verify(
     folder : Path
         What ``medq-deg build`` wrote.
     sample : int
-        Degraded pictures to make again.
+        Degraded images to make again.
     seed : int
         Chooses the sample.
     progress : callable
@@ -103,8 +103,8 @@ def verify(
             result.add(f"rows by {kind} are {dict(counts)}, the manifest says {manifest['counts'][kind]}")
     if manifest["settings"]["code"] != code_fingerprint():
         result.add(
-            f"the pictures were made by other code ({manifest['settings']['code']}) than the installed one "
-            f"({code_fingerprint()}): remade pictures may differ"
+            f"the images were made by other code ({manifest['settings']['code']}) than the installed one "
+            f"({code_fingerprint()}): remade images may differ"
         )
     return result
 
@@ -172,7 +172,7 @@ def _check_row(row: dict[str, Any], name: str, seen: set[str], questions: set[st
     elif row["question_id"] not in questions:
         result.add(f"{name}: row {row['id']!r} has no clean row")
     if _decoded(row["image"]["bytes"]) is None:
-        result.add(f"{name}: the picture of row {row['id']!r} cannot be decoded")
+        result.add(f"{name}: the image of row {row['id']!r} cannot be decoded")
 
 
 def _decoded(data: bytes | None) -> Image.Image | None:
@@ -210,4 +210,4 @@ def _remake(row: dict[str, Any], clean: bytes | None, result: Verification, *, m
         same = np.abs(np.asarray(again).astype(int) - np.asarray(made).astype(int)).max() <= 1
     result.remade += 1
     if not same:
-        result.add(f"row {row['id']!r}: the picture cannot be made again from its clean row and seed")
+        result.add(f"row {row['id']!r}: the image cannot be made again from its clean row and seed")

@@ -1,4 +1,4 @@
-"""18 clinical degradations at two severities: pure, seeded functions on pictures."""
+"""18 clinical degradations at two severities: pure, seeded functions on images."""
 
 from medq_deg.degradations.apply import degrade
 from medq_deg.degradations.degradation import Degradation, Severities

@@ -1,6 +1,6 @@
-"""Applying a degradation to a picture: what is checked before, and how pixels come back after.
+"""Applying a degradation to an image: what is checked before, and how pixels come back after.
 
-Types, modes, sizes, seeds, grey pictures, markings and rounding are handled here once, for every degradation.
+Types, modes, sizes, seeds, grey images, markings and rounding are handled here once, for every degradation.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def degrade(
 ) -> NDArray[Any]: ...
 
 
-def degrade(  # one branch for each kind of picture
+def degrade(  # one branch for each kind of image
     image: Image.Image | NDArray[Any],
     name: str,
     severity: int | str,
@@ -77,7 +77,7 @@ def degrade(  # one branch for each kind of picture
     spacing_mm: float | Sequence[float] | None = None,
     **parameters: Any,
 ) -> Image.Image | NDArray[Any]:
-    """Degrade one picture.
+    """Degrade one image.
 
     The result is a function of the arguments alone: the same bytes in any process, order or number of threads.
     L1 and L2 with the same seed share what the physics shares (direction, position, noise pattern) and differ in
@@ -88,8 +88,8 @@ def degrade(  # one branch for each kind of picture
     image : PIL.Image.Image or (H, W), (H, W, 1) or (H, W, 3) array
         Sides of 32 to 4096 px. Arrays are uint8, or of any real dtype with `value_range`. Pillow modes: "L" and "RGB"
         come back as they are; "1" comes back as "L", and "P", "CMYK", "YCbCr", "LA" and "RGBA" as "RGB" (an opaque
-        alpha channel is dropped, a transparent one is refused). 16-bit and float pictures need a `value_range`: which
-        values are black and white is a clinical choice. A picture that EXIF says is turned comes back upright, as
+        alpha channel is dropped, a transparent one is refused). 16-bit and float images need a `value_range`: which
+        values are black and white is a clinical choice. An image that EXIF says is turned comes back upright, as
         viewers show it.
     name : str
         One of `medq_deg.DEGRADATIONS`, or an identifier of the authors' released files.
@@ -99,13 +99,13 @@ def degrade(  # one branch for each kind of picture
         0 or more; 0 by default. The same seed gives unrelated draws to different degradations. None draws a fresh
         seed, so that no two calls agree.
     modality : str, optional
-        Uses the severity of that modality where the published pictures ask for one; X-ray motion blur has a kernel
+        Uses the severity of that modality where the published images ask for one; X-ray motion blur has a kernel
         of its own.
     rounding : {"nearest", "truncate"}
         "truncate" is what the paper's authors did: up to one grey level darker. Without effect on floats.
     keep_marking : bool
-        Keep strongly coloured pixels (a box, a contour) of a grey 8-bit picture as they are, and degrade the grey
-        picture under them. Without effect on colour pictures, and on degradations that move the anatomy, where a
+        Keep strongly coloured pixels (a box, a contour) of a grey 8-bit image as they are, and degrade the grey
+        image under them. Without effect on colour images, and on degradations that move the anatomy, where a
         marking moves with it.
     value_range : (float, float), optional
         What is black and what is white in an array of floats, 16-bit numbers, or any other real dtype. Strengths that
@@ -115,8 +115,8 @@ def degrade(  # one branch for each kind of picture
         nothing is cut above, and the types whose physics is attenuation (`Degradation.attenuation`) act on it; the
         others belong after the window.
     window : (float, float), optional
-        Level and width in HU of a CT picture that was windowed to 8 bits, so that the types whose physics is
-        attenuation act on Hounsfield units, and dose means what it says. Other types act on the picture as it is.
+        Level and width in HU of a CT image that was windowed to 8 bits, so that the types whose physics is
+        attenuation act on Hounsfield units, and dose means what it says. Other types act on the image as it is.
     spacing_mm : float or (float, float), optional
         Pixel spacing in mm, which `low_dose` turns into path lengths; without it the longer side is 358 mm.
     **parameters
@@ -133,7 +133,7 @@ def degrade(  # one branch for each kind of picture
     MedqDegError
         For an unknown degradation, modality, severity, rounding or parameter, a bad seed, range, window or spacing.
     ImageError
-        For a picture of another kind or size; a subclass of `MedqDegError`.
+        For an image of another kind or size; a subclass of `MedqDegError`.
 
     Warns
     -----
@@ -160,7 +160,7 @@ def degrade(  # one branch for each kind of picture
     values = None if value_range is None else check_range(value_range)
     shown = None if window is None or not degradation.attenuation else check_window(window)
     if values is not None and (window is not None or keep_marking):
-        raise MedqDegError("window and keep_marking are for 8-bit pictures: leave value_range out, or leave them out")
+        raise MedqDegError("window and keep_marking are for 8-bit images: leave value_range out, or leave them out")
     hounsfield = shown is not None or (values is not None and values.hounsfield and degradation.attenuation)
     settings = {**degradation.parameters_for(level or 1, where, hounsfield=hounsfield), **parameters}
 
@@ -173,7 +173,7 @@ def degrade(  # one branch for each kind of picture
     def run(flat: NDArray[Any]) -> FloatImage:
         return _checked(degradation, degradation.function(flat.astype(np.float32), rng, **settings), flat)
 
-    # Only a mask of its own for each channel tells the channels of a grey picture apart.
+    # Only a mask of its own for each channel tells the channels of a grey image apart.
     apart = settings.get("mask") == "per_channel"
     result: NDArray[Any]
     if level == 0:
@@ -202,7 +202,7 @@ def degrade(  # one branch for each kind of picture
 def _on_bytes(
     degradation: Degradation, flat: ByteImage, rng: Generator, settings: Parameters, *, truncate: bool
 ) -> ByteImage | None:
-    """Return the rounded result by a way that needs no picture of floats; None where there is none."""
+    """Return the rounded result by a way that needs no image of floats; None where there is none."""
     if degradation.pointwise:
         table = degradation.function(LEVELS, rng, **settings)
         return np.asarray(cv2.LUT(flat, to_bytes(table, truncate=truncate)), np.uint8)
@@ -210,7 +210,7 @@ def _on_bytes(
 
 
 def _checked(degradation: Degradation, result: FloatImage, flat: NDArray[Any]) -> FloatImage:
-    """Return what a degradation's function made, or raise `MedqDegError` if it is no picture of the same size."""
+    """Return what a degradation's function made, or raise `MedqDegError` if it is no image of the same size."""
     if degradation.name in DEGRADATION_NAMES:
         return result
     if not isinstance(result, np.ndarray) or result.shape != flat.shape or result.dtype.kind not in "fiu":
@@ -222,7 +222,7 @@ def _checked(degradation: Degradation, result: FloatImage, flat: NDArray[Any]) -
 
 
 def generator(seed: int, name: str) -> Generator:
-    """Return the random generator of one degradation of one picture.
+    """Return the random generator of one degradation of one image.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Array types and small helpers that every physical family shares.
 
 A degradation is a pure function ``f(image, rng, **parameters) -> image`` on float32 arrays of grey levels in
-[0, 255], of shape (H, W) for a grey picture and (H, W, 3) for RGB. It may leave that range: the caller clips
+[0, 255], of shape (H, W) for a grey image and (H, W, 3) for RGB. It may leave that range: the caller clips
 and rounds once.
 """
 
@@ -23,7 +23,7 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """Weights of R, G, B in the luminance (ITU-R BT.601), as Pillow's and OpenCV's conversions to grey use."""
 
 LEVELS = np.arange(256, dtype=np.float32)[None]
-"""The grey levels of a byte, as a picture of one row."""
+"""The grey levels of a byte, as an image of one row."""
 
 _GREY_CHROMA = 12
 _COLOURED_MOST = 0.1
@@ -32,13 +32,13 @@ _LEAST_PART = 32  # rows or columns: shorter runs of columns waste what the proc
 
 
 def side(image: NDArray[Any]) -> float:
-    """Side, in px, of the square with the picture's area: the length that fractional parameters refer to."""
+    """Side, in px, of the square with the image's area: the length that fractional parameters refer to."""
     height, width = image.shape[:2]
     return math.sqrt(height * width)
 
 
 def each_channel(function: Callable[[FloatImage], FloatImage], image: FloatImage) -> FloatImage:
-    """Apply a function of an (H, W) array to a grey picture, or to each channel of an RGB one."""
+    """Apply a function of an (H, W) array to a grey image, or to each channel of an RGB one."""
     if image.ndim == 2:
         return function(image)
     return np.stack([function(np.ascontiguousarray(image[..., c])) for c in range(image.shape[2])], axis=-1)
@@ -63,19 +63,19 @@ def chroma(image: NDArray[Any]) -> NDArray[Any]:
 
 
 def is_grey(image: NDArray[Any]) -> bool:
-    """Whether a picture is grey but for few pixels: a marking, a stray pixel, the noise of a JPEG's colours."""
+    """Whether an image is grey but for few pixels: a marking, a stray pixel, the noise of a JPEG's colours."""
     if image.ndim == 2:
         return True
     return float(np.mean(chroma(image) > _GREY_CHROMA)) <= _COLOURED_MOST
 
 
 def collapse(array: NDArray[Any]) -> NDArray[Any]:
-    """Return one channel of a grey picture stored in one or three equal channels, else the array itself."""
+    """Return one channel of a grey image stored in one or three equal channels, else the array itself."""
     if array.ndim == 2:
         return array
     if array.shape[2] == 1:
         return np.ascontiguousarray(array[..., 0])
-    row = array[array.shape[0] // 2]  # most colour pictures are told apart by one row
+    row = array[array.shape[0] // 2]  # most colour images are told apart by one row
     if (row == row[:, :1]).all():
         first, second, third = cv2.split(array)
         if np.array_equal(first, second) and np.array_equal(first, third):
@@ -97,8 +97,8 @@ def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
 def parts(length: int, total_bytes: int) -> Iterator[slice]:
     """Cut an axis into parts of about a megabyte each, of an array that takes `total_bytes`.
 
-    What is done part by part stays in the processor's cache and needs no second array of the picture's size, which for
-    a large picture takes longer to come by than to fill.
+    What is done part by part stays in the processor's cache and needs no second array of the image's size, which for
+    a large image takes longer to come by than to fill.
     """
     step = max(length * _PART_BYTES // max(total_bytes, 1), _LEAST_PART)
     for start in range(0, length, step):

@@ -1,6 +1,6 @@
 """Red blood cells on a section: biconcave discs that overlap, turned, tinted and out of focus each in its own way.
 
-A library of opacity tiles is drawn once, from a seed of its own: no picture of a cell is pasted. A cell is one tile,
+A library of opacity tiles is drawn once, from a seed of its own: no image of a cell is pasted. A cell is one tile,
 turned, stretched and tinted, laid over what is there as light passes it: ``x (1 - a) + a c``.
 """
 
@@ -97,7 +97,7 @@ class _Cell:
     density: float
 
     def opacity(self, height: int, width: int) -> tuple[tuple[slice, slice], FloatImage]:
-        """Return the window of a picture that the cell covers and its opacity there, relative to `_TYPICAL`."""
+        """Return the window of an image that the cell covers and its opacity there, relative to `_TYPICAL`."""
         reach = self.radius * _REACH
         left, right = max(int(self.x - reach), 0), min(int(self.x + reach) + 2, width)
         top, bottom = max(int(self.y - reach), 0), min(int(self.y + reach) + 2, height)
@@ -147,7 +147,7 @@ def blood_cell(image: FloatImage, rng: Generator, *, coverage: float, opacity: f
     ----------
     image : (H, W) or (H, W, 3) float32 in [0, 255]
     rng : numpy.random.Generator
-        Draws the cells one after the other; the severe picture has the mild one's cells and more.
+        Draws the cells one after the other; the severe image has the mild one's cells and more.
     coverage : float
         Share of the area that cells cover, in [0, 1).
     opacity : float

@@ -20,9 +20,9 @@ _TILE = 11  # px
 
 
 def gaussian(image: FloatImage, sigma: float) -> FloatImage:
-    """Blur a grey or RGB picture, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
+    """Blur a grey or RGB image, continued by reflection, with a Gaussian of `sigma` px that ends at 4 of them.
 
-    From 12 px of sigma the picture is averaged over blocks first, so that 6 px or more are left, and interpolated
+    From 12 px of sigma the image is averaged over blocks first, so that 6 px or more are left, and interpolated
     after: to within half a grey level of the direct sum, in the time of a small kernel. Below 0.7 px, where samples of
     the bell no longer have its variance, the discrete Gaussian is taken, which has it at any strength.
 
@@ -76,7 +76,7 @@ def gaussian_blur(image: FloatImage, rng: Generator, *, sigma: float) -> FloatIm
     rng : numpy.random.Generator
         Not used: the change is deterministic.
     sigma : float
-        Standard deviation as a fraction of sqrt(H W). The kernel ends at 4 standard deviations; the picture is
+        Standard deviation as a fraction of sqrt(H W). The kernel ends at 4 standard deviations; the image is
         continued by reflection.
 
     References
@@ -99,7 +99,7 @@ def line_kernel(length: float, degrees: float) -> FloatImage:
     length : float
         Length of the path in px, 0 or more.
     degrees : float
-        Direction, anticlockwise from the picture's horizontal axis.
+        Direction, anticlockwise from the image's horizontal axis.
     """
     reach = length / 2
     steps = max(round(16 * length), 1)
@@ -116,7 +116,7 @@ def line_kernel(length: float, degrees: float) -> FloatImage:
 
 
 def filter_line(image: FloatImage, kernel: FloatImage) -> FloatImage:
-    """Filter a picture, continued by reflection, with a symmetric kernel of few cells that are not zero.
+    """Filter an image, continued by reflection, with a symmetric kernel of few cells that are not zero.
 
     The kernel is cut into tiles that are small enough for a direct sum, and those that hold a part of the line are
     summed about their own place; a line of very many cells goes to OpenCV as it is.
@@ -198,7 +198,7 @@ def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tup
         {"scale": 0.7}, {"scale": 0.4}, "by modality (MRI, endoscopy); one X-ray in the reference: 0.597, 0.06"
     ),
     by_modality={
-        "CT": Severities({"scale": 0.7}, {"scale": 0.19}, "fitted on the authors' own picture"),
+        "CT": Severities({"scale": 0.7}, {"scale": 0.19}, "fitted on the authors' own image"),
         "ultrasound": Severities({"scale": 0.8}, {"scale": 0.55}, "by modality"),
         "histopathology": Severities({"scale": 0.7}, {"scale": 0.27}, "by modality"),
         "X-ray": Severities({"scale": 0.7}, {"scale": 0.08}, "reference: 0.06 of the side, a good fit"),
@@ -216,7 +216,7 @@ def low_resolution(image: FloatImage, rng: Generator, *, scale: float) -> FloatI
     rng : numpy.random.Generator
         Not used: the change is deterministic.
     scale : float
-        Coarse size as a fraction of the picture's, in (0, 1]. Each side keeps at least 4 px.
+        Coarse size as a fraction of the image's, in (0, 1]. Each side keeps at least 4 px.
 
     References
     ----------

@@ -1,6 +1,6 @@
-"""CT: what happens in the sinogram before the picture is reconstructed.
+"""CT: what happens in the sinogram before the image is reconstructed.
 
-A picture is scanned by a parallel beam and reconstructed by filtered back-projection; air (grey level 0) surrounds
+An image is scanned by a parallel beam and reconstructed by filtered back-projection; air (grey level 0) surrounds
 it. The geometry is that of scikit-image's `radon` and `iradon`, which the tests compare with.
 """
 
@@ -24,19 +24,19 @@ _VIEWS_PER_DEGREE = 1
 
 
 @published(
-    summary="CT reconstructed from too few projections: fine streaks over the whole picture",
+    summary="CT reconstructed from too few projections: fine streaks over the whole image",
     clinician="Streaks from bone, metal and the table cross everything; small low-contrast lesions drown in them.",
     limits={"views": (1, 10_000)},
     severities=Severities(
         {"views": 54},
         {"views": 28},
-        "fitted on the authors' full-size pictures; the estimates of the reference (144 and 36) leave L1 far too mild",
+        "fitted on the authors' full-size images; the estimates of the reference (144 and 36) leave L1 far too mild",
     ),
     reference="Kak and Slaney, sec. 5.1",
     attenuation=True,
 )
 def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
-    """Reconstruct a picture from few projections over 180 degrees: streaks radiate from dense edges.
+    """Reconstruct an image from few projections over 180 degrees: streaks radiate from dense edges.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
     References
     ----------
     Kak and Slaney, Principles of Computerized Tomographic Imaging, sec. 5.1 (aliasing from too few views). View
-    numbers: fitted on the authors' full-size pictures; severity_reference.csv estimates 144 and 36.
+    numbers: fitted on the authors' full-size images; severity_reference.csv estimates 144 and 36.
     """
     start = int(rng.integers(_STARTS_PER_SPACING)) / _STARTS_PER_SPACING * 180 / views
     kernel = spectrum(*image.shape[:2], views, 180.0, start)
@@ -63,13 +63,13 @@ def sparse_view(image: FloatImage, rng: Generator, *, views: int) -> FloatImage:
     severities=Severities(
         {"arc": 132.0},
         {"arc": 115.0},
-        "L1 fitted on the authors' full-size pictures, with one view a degree by their SSIM; L2 reference",
+        "L1 fitted on the authors' full-size images, with one view a degree by their SSIM; L2 reference",
     ),
     reference="Kak and Slaney, ch. 3; Quinto 1993",
     attenuation=True,
 )
 def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImage:
-    """Reconstruct a picture from projections over less than 180 degrees: edges of some directions smear out.
+    """Reconstruct an image from projections over less than 180 degrees: edges of some directions smear out.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImag
     References
     ----------
     Kak and Slaney, Principles of Computerized Tomographic Imaging, ch. 3; Quinto, Inverse Problems 9 (1993) 1201 (which
-    edges are lost). Angles: L1 fitted on the authors' full-size pictures; L2 severity_reference.csv (115 to 120).
+    edges are lost). Angles: L1 fitted on the authors' full-size images; L2 severity_reference.csv (115 to 120).
     """
     missing = int(rng.integers(_WEDGES)) * 180 / _WEDGES
     views = max(round(_VIEWS_PER_DEGREE * arc), 1)
@@ -109,7 +109,7 @@ def limited_angle(image: FloatImage, rng: Generator, *, arc: float) -> FloatImag
     hounsfield=Severities(
         {"photons": 4e6, "electronic": 5.0, "largest_integral": 12.0},
         {"photons": 1e6, "electronic": 5.0, "largest_integral": 12.0},
-        "the grain that L1 and L2 have on a soft-tissue picture of an abdomen, at its true attenuation",
+        "the grain that L1 and L2 have on a soft-tissue image of an abdomen, at its true attenuation",
     ),
     reference="Buzug, ch. 2 and 9",
     attenuation=True,
@@ -136,14 +136,14 @@ def low_dose(
     electronic : float
         Standard deviation of the electronic noise, in photons.
     field_mm : float
-        Length of the picture's longer side, in mm.
+        Length of the image's longer side, in mm.
     largest_integral : float
-        Line integral of the densest ray above which the picture is taken as less dense.
+        Line integral of the densest ray above which the image is taken as less dense.
 
     References
     ----------
     Buzug, Computed Tomography, ch. 2 and 9; see `medq_deg.degradations.ct_low_dose` for the model. Strengths: chosen by
-    severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI picture.
+    severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI image.
     """
     noise = noise_image(luma(image), rng, photons, electronic, field_mm, largest_integral)
     return np.asarray(image + broadcast_plane(noise, image), np.float32)

@@ -1,13 +1,13 @@
 """Spectra of the convolution that a parallel-beam scan and its filtered back-projection amount to.
 
-Projecting a picture along straight lines and reconstructing it with the ramp filter is linear and, for a parallel
+Projecting an image along straight lines and reconstructing it with the ramp filter is linear and, for a parallel
 beam, shift-invariant. So it is one 2-D convolution with the kernel
 
     h(x, y) = (pi / V) sum_v r(x cos t_v - y sin t_v)
 
 over V view angles t_v, where r is the response of the ramp filter, cut at the Nyquist frequency, times sinc**4 for
 the two linear interpolations (one in the projection, one in the back-projection). The central-slice theorem puts the
-spectrum of each view on a line through the origin of the Fourier plane, and a kernel cut to the lags that a picture can
+spectrum of each view on a line through the origin of the Fourier plane, and a kernel cut to the lags that an image can
 see has that line in closed form on the padded grid: along the axis that the line is closer to, it is sampled at whole
 bins, which only makes the kernel periodic there; along the other it is smeared by the transform of the cut, a windowed
 sinc. So a spectrum is a few products for each bin that a line passes, whatever the angle, without a transform.
@@ -34,7 +34,7 @@ from scipy.special import sici
 from medq_deg.degradations.arrays import FloatImage, parts
 
 CACHE_BYTES = 96 * 2**20
-"""Memory for spectra in one process; one of a 512 x 512 picture takes 2.1 MB."""
+"""Memory for spectra in one process; one of a 512 x 512 image takes 2.1 MB."""
 
 _REACH = 6  # bins on each side over which a line is smeared
 _STEPS = 64  # tabulated positions of a line within a bin
@@ -123,14 +123,14 @@ def _spectrum_bytes(spectrum: Spectrum) -> int:
 
 @cached(LRUCache(CACHE_BYTES, getsizeof=_spectrum_bytes), lock=threading.Lock())
 def spectrum(height: int, width: int, views: int, arc: float, start: float) -> Spectrum:
-    """Return the spectrum of projecting and reconstructing pictures of one size.
+    """Return the spectrum of projecting and reconstructing images of one size.
 
     It takes about as long to build as to use, and is kept in a cache of `CACHE_BYTES`.
 
     Parameters
     ----------
     height, width : int
-        Size of the picture in px.
+        Size of the image in px.
     views : int
         Number of view angles, evenly spaced.
     arc, start : float
@@ -161,9 +161,9 @@ def spectrum(height: int, width: int, views: int, arc: float, start: float) -> S
 
 
 def convolve(image: FloatImage, kernel: Spectrum) -> FloatImage:
-    """Convolve an (H, W) float32 picture, zero outside, with the kernel of a spectrum.
+    """Convolve an (H, W) float32 image, zero outside, with the kernel of a spectrum.
 
-    Only the rows that hold the picture are transformed along x, on the way in and on the way out, which saves a
+    Only the rows that hold the image are transformed along x, on the way in and on the way out, which saves a
     third of the time of a plain rfft2 and irfft2; and the padded plane never exists as a whole.
     """
     height, width = image.shape

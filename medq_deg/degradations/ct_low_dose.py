@@ -1,11 +1,11 @@
-"""Noise of a low-dose CT scan: the noise sinogram of a picture, reconstructed.
+"""Noise of a low-dose CT scan: the noise sinogram of an image, reconstructed.
 
 A ray with line integral p of the attenuation lets ``I0 exp(-p)`` of I0 photons through on average (Beer-Lambert). The
 detector counts a Poisson number of them, adds electronic noise, and the logarithm turns the count into a noisy p.
-Filtered back-projection is linear, so the low-dose picture is the picture plus the reconstruction of the noise alone,
+Filtered back-projection is linear, so the low-dose image is the image plus the reconstruction of the noise alone,
 and the noise of each ray needs only its line integral: a coarse projection gives that.
 
-Steps: a coarse Radon transform of the picture; bias and standard deviation of each ray's logarithm, tabulated
+Steps: a coarse Radon transform of the image; bias and standard deviation of each ray's logarithm, tabulated
 exactly; a noise sinogram; its ramp-filtered spectrum, gridded to the Cartesian Fourier plane (central-slice theorem);
 one inverse FFT. The spectrum is carried to 3/4 of the sampling frequency, beyond Nyquist, for the images that the
 linear interpolation of the back-projection leaves, a tenth of the noise.
@@ -46,7 +46,7 @@ FIELD_MM = 0.7 * 512
 LARGEST_INTEGRAL = 6.0
 """Largest line integral where grey levels are not Hounsfield units.
 
-A brighter picture is taken as less dense, or hardly a photon would come through.
+A brighter image is taken as less dense, or hardly a photon would come through.
 """
 
 SCAN_VIEWS = 360
@@ -132,7 +132,7 @@ def _coarse_radon(shift: float) -> scipy.sparse.csr_matrix:
 
 @dataclass(frozen=True)
 class _Gridder:
-    """From the spectra of noise views to a square picture of one size."""
+    """From the spectra of noise views to a square image of one size."""
 
     real: scipy.sparse.csr_matrix
     imaginary: scipy.sparse.csr_matrix
@@ -196,7 +196,7 @@ def noise_image(
     field_mm: float = FIELD_MM,
     largest_integral: float = LARGEST_INTEGRAL,
 ) -> FloatImage:
-    """Return the noise that a scan with few photons adds to an (H, W) picture, in grey levels, as (H, W) float32.
+    """Return the noise that a scan with few photons adds to an (H, W) image, in grey levels, as (H, W) float32.
 
     Parameters
     ----------
@@ -266,6 +266,6 @@ def _reconstruct(rays: FloatImage, side: int, plan: _Gridder) -> FloatImage:
     half = side // 2
     result = np.empty((side, side), np.float32)
     for part in parts(side, plane.nbytes):
-        picture = scipy.fft.irfft(plane[np.arange(part.start, part.stop) - half], plan.grid, axis=1)
-        result[part, :half], result[part, half:] = picture[:, plan.grid - half :], picture[:, : side - half]
+        image = scipy.fft.irfft(plane[np.arange(part.start, part.stop) - half], plan.grid, axis=1)
+        result[part, :half], result[part, half:] = image[:, plan.grid - half :], image[:, : side - half]
     return result

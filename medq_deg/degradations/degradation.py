@@ -45,7 +45,7 @@ class Degradation:
     summary : str
         What the artefact is, in one line.
     clinician : str
-        What a reader of the picture should know, in one line.
+        What a reader of the image should know, in one line.
     function : callable
         Pure function ``f(image, rng, *, **parameters)`` on float32 arrays, see `medq_deg.degradations.arrays`.
     category : str
@@ -56,7 +56,7 @@ class Degradation:
         For each parameter of the function; bounds that are whole numbers ask for whole numbers. A parameter of two
         numbers is a range, the least first.
     severities : Severities
-        Parameters at L1 and L2, for any picture.
+        Parameters at L1 and L2, for any image.
     reference : str
         Source of the physics.
     random : bool
@@ -64,7 +64,7 @@ class Degradation:
     moves : bool
         Whether it moves the anatomy, so that masks, boxes and markings have to move with it.
     by_modality : mapping of str to Severities
-        Parameters for pictures of a modality where the published figures ask for others.
+        Parameters for images of a modality where the published figures ask for others.
     attenuation : bool
         Whether its physics is that of X-ray attenuation, so that on a CT in Hounsfield units it acts before the window.
     hounsfield : Severities, optional
@@ -135,11 +135,11 @@ class Degradation:
 
     @property
     def parameters(self) -> Mapping[int, Parameters]:
-        """Parameters of the function at severity 1 and 2, for any picture."""
+        """Parameters of the function at severity 1 and 2, for any image."""
         return MappingProxyType({1: self.severities.mild, 2: self.severities.severe})
 
     def parameters_for(self, severity: int, modality: str | None = None, *, hounsfield: bool = False) -> Parameters:
-        """Return the parameters at severity 1 or 2 for pictures of a modality (canonical name), or for CT in HU."""
+        """Return the parameters at severity 1 or 2 for images of a modality (canonical name), or for CT in HU."""
         chosen = self.by_modality.get(modality, self.severities) if modality else self.severities
         if hounsfield and self.hounsfield is not None:
             chosen = self.hounsfield
@@ -147,7 +147,7 @@ class Degradation:
 
     @property
     def argument_names(self) -> tuple[str, ...]:
-        """Names of the function's parameters, after the picture and the generator."""
+        """Names of the function's parameters, after the image and the generator."""
         return tuple(inspect.signature(self.function).parameters)[2:]
 
     @property

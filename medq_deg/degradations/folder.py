@@ -1,4 +1,4 @@
-"""Degrading a file, or every picture and scan of a folder."""
+"""Degrading a file, or every image and scan of a folder."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ FORMATS: dict[str, dict[str, Any]] = {
     ".jpg": {"quality": 95, "subsampling": 0},
     ".jpeg": {"quality": 95, "subsampling": 0},
 }
-"""Formats of a single picture's output by its suffix, and how each is written."""
+"""Formats of a single image's output by its suffix, and how each is written."""
 
 
 _SCAN_SUFFIXES: Final = (".dcm", ".dicom", ".dic", ".ima", ".nii", ".nii.gz")
 
-_NO_PICTURES: Final = re.compile(
+_NO_IMAGES: Final = re.compile(
     r"\.(bat|cfg|csv|css|docx?|html?|ini|ipynb|js|jsonl?|log|md|parquet|ps1|py|rst|rtf|sh|toml|tsv|txt|xlsx?|xml|ya?ml)$",
     re.IGNORECASE,
 )
-"""Suffixes of files that lie beside pictures and do not look like any: they are counted, not held against a folder."""
+"""Suffixes of files that lie beside images and do not look like any: they are counted, not held against a folder."""
 
 _NAMED: Final = 20
 """Files that are named for one reason; of more, only the number is told."""
@@ -55,9 +55,9 @@ class FolderReport:
     skipped : list of (Path, str)
         Files that were left out, and why.
     others : list of Path
-        Files that do not look like pictures.
+        Files that do not look like images.
     notes : Counter
-        What a user should know of how pictures were made, and of how many it is true.
+        What a user should know of how images were made, and of how many it is true.
     """
 
     written: list[Path] = field(default_factory=list)
@@ -72,7 +72,7 @@ class FolderReport:
             reasons.setdefault(reason, []).append(str(path.relative_to(source)))
         lines = [f"skipped {_listed(names)}: {reason}" for reason, names in reasons.items()]
         if self.others:
-            lines.append(f"not pictures: {_listed([str(path.relative_to(source)) for path in self.others])}")
+            lines.append(f"not images: {_listed([str(path.relative_to(source)) for path in self.others])}")
         lines += [f"{count} x {note}" for note, count in sorted(self.notes.items())]
         return lines
 
@@ -92,7 +92,7 @@ def degrade_file(
     reading: Reading = Reading(),  # noqa: B008 - frozen
     **options: Any,
 ) -> list[str]:
-    """Degrade one picture or scan.
+    """Degrade one image or scan.
 
     Parameters
     ----------
@@ -101,19 +101,19 @@ def degrade_file(
     name, severity, **options
         As in `medq_deg.degrade`.
     seed : int
-        Mixed with the source's file name, so that every picture of a study gets draws of its own.
+        Mixed with the source's file name, so that every image of a study gets draws of its own.
     reading : Reading
         Window and frame.
 
     Returns
     -------
     list of str
-        What a user should know of how the picture was read.
+        What a user should know of how the image was read.
 
     Raises
     ------
     MedqDegError
-        If the picture or an argument cannot be used, or no format goes by the suffix.
+        If the image or an argument cannot be used, or no format goes by the suffix.
     """
     return _degrade(source, target, name, severity, derive_seed(check_seed(seed), source.name), reading, options)
 
@@ -130,10 +130,10 @@ def degrade_folder(
     progress: Callable[[int, int], None] = lambda done, total: None,
     **options: Any,
 ) -> FolderReport:
-    """Degrade every picture and scan under a folder, as PNG under the same relative names.
+    """Degrade every image and scan under a folder, as PNG under the same relative names.
 
     One that cannot be used is reported and left out; the rest is written. A DICOM file whose name or folders hold what
-    its header says of the patient or the study goes to ``image-00001.png``, by its place among the pictures.
+    its header says of the patient or the study goes to ``image-00001.png``, by its place among the images.
 
     Parameters
     ----------
@@ -148,12 +148,12 @@ def degrade_folder(
     overwrite : bool
         Replace files that exist; without it nothing is written if any exists.
     progress : callable
-        Called with the number of pictures done and the total.
+        Called with the number of images done and the total.
 
     Raises
     ------
     MedqDegError
-        If the folder holds no picture, the target lies inside it, or files would be overwritten.
+        If the folder holds no image, the target lies inside it, or files would be overwritten.
     """
     if target.resolve().is_relative_to(source.resolve()):
         raise MedqDegError(f"the output {target} must not lie inside the input {source}")
@@ -161,11 +161,11 @@ def degrade_folder(
     report = FolderReport()
     pairs = _pairs(source, target, report.others)
     if not pairs:
-        raise MedqDegError(f"{source}: the folder holds no picture and no scan")
+        raise MedqDegError(f"{source}: the folder holds no image and no scan")
     outputs = [path for _, *either in pairs for path in either]
     folders = [path for path in outputs if path.is_dir()]
     if folders:
-        raise MedqDegError(f"{folders[0]} is a folder, a picture would be written there")
+        raise MedqDegError(f"{folders[0]} is a folder, an image would be written there")
     existing = [path for path in outputs if os.path.lexists(path)]
     if existing and not overwrite:
         raise MedqDegError(
@@ -185,7 +185,7 @@ def degrade_folder(
 
 
 def output_of(path: Path) -> Path:
-    """Return the name under which a file's picture is written: its own as PNG, or "image.png" where that would tell."""
+    """Return the name under which a file's image is written: its own as PNG, or "image.png" where that would tell."""
     name = _stem(path.name)
     return Path("image.png" if name_tells(path, name) else f"{name}.png")
 
@@ -195,7 +195,7 @@ def _degrade(
 ) -> list[str]:
     suffix = target.suffix.lower()
     if suffix not in FORMATS:
-        raise MedqDegError(f"{target}: no picture is written with the suffix {suffix!r}; use {', '.join(FORMATS)}")
+        raise MedqDegError(f"{target}: no image is written with the suffix {suffix!r}; use {', '.join(FORMATS)}")
     scan = read_scan(source, reading)
     try:
         result = degrade_scan(scan, name, severity, seed, **options)
@@ -207,13 +207,13 @@ def _degrade(
 
 
 def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, Path, Path]]:
-    """Return pictures, where each goes ("a.jpg" beside "a.png" to "a.jpg.png"), and where if that name would tell.
+    """Return images, where each goes ("a.jpg" beside "a.png" to "a.jpg.png"), and where if that name would tell.
 
-    Files that do not look like pictures are added to `others`.
+    Files that do not look like images are added to `others`.
     """
     paths: list[Path] = []
     for path in sorted(path for path in source.rglob("*") if path.is_file() and not path.name.startswith(".")):
-        beside = _NO_PICTURES.search(path.name) and not looks_medical(path)
+        beside = _NO_IMAGES.search(path.name) and not looks_medical(path)
         (others if beside else paths).append(path)
     plain = [path.relative_to(source).with_name(f"{_stem(path.name)}.png") for path in paths]
     wanted = Counter(_folded(path) for path in plain)
@@ -233,7 +233,7 @@ def _pairs(source: Path, target: Path, others: list[Path]) -> list[tuple[Path, P
 
 
 def _stem(name: str) -> str:
-    """Return a name without the suffix of a picture or a scan; "1.2.840.7" has none."""
+    """Return a name without the suffix of an image or a scan; "1.2.840.7" has none."""
     return _suffixes().sub("", name)
 
 

@@ -1,4 +1,4 @@
-"""A page to look at: original, L1 and L2 of every degradation that suits a picture's modality."""
+"""A page to look at: original, L1 and L2 of every degradation that suits an image's modality."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _PAGE_TILE = 360
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A clean picture or scan, its name and its modality."""
+class Subject:
+    """A clean image or scan, its name and its modality."""
 
     name: str
     modality: str
@@ -39,49 +39,49 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """Original, L1 and L2 of one degradation of one picture."""
+    """Original, L1 and L2 of one degradation of one image."""
 
-    picture: Picture
+    subject: Subject
     degradation: str
     levels: tuple[Image.Image, Image.Image, Image.Image]
 
 
-def picture_of_file(path: Path, modality: str | None, reading: Reading) -> Picture:
-    """Read a picture or a scan to show; its modality is what is given, else what a DICOM file says.
+def subject_of_file(path: Path, modality: str | None, reading: Reading) -> Subject:
+    """Read an image or a scan to show; its modality is what is given, else what a DICOM file says.
 
     Raises
     ------
     MedqDegError
-        If the picture cannot be used, or neither tells the modality.
+        If the image cannot be used, or neither tells the modality.
     """
     scan = read_scan(path, reading)
     told = modality or scan.modality
     if told is None:
         raise MedqDegError(f"--image and --modality go together: {path} does not say its modality")
-    return Picture(output_of(path).stem, told, scan)
+    return Subject(output_of(path).stem, told, scan)
 
 
 def make_panels(
-    pictures: Sequence[Picture],
+    subjects: Sequence[Subject],
     seed: int = 0,
     *,
     once: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Panel]:
-    """Degrade each picture by everything that suits its modality, with a seed from its name and the type.
+    """Degrade each image by everything that suits its modality, with a seed from its name and the type.
 
-    With `once`, each type is shown on the first picture that it suits, and no other.
+    With `once`, each type is shown on the first image that it suits, and no other.
     """
-    pairs = [(picture, name) for picture in pictures for name in APPLICABLE[picture.modality]]
+    pairs = [(subject, name) for subject in subjects for name in APPLICABLE[subject.modality]]
     if once:
-        shown = {name: picture for picture, name in reversed(pairs)}
+        shown = {name: subject for subject, name in reversed(pairs)}
         pairs = [(shown[name], name) for name in DEGRADATIONS if name in shown]
     panels = []
-    for done, (picture, name) in enumerate(pairs):
+    for done, (subject, name) in enumerate(pairs):
         progress(done, len(pairs))
-        own = derive_seed(seed, picture.name, name)
-        first, second = (degrade_scan(picture.scan, name, s, own, modality=picture.modality) for s in (1, 2))
-        panels.append(Panel(picture, name, (picture.scan.image, first, second)))
+        own = derive_seed(seed, subject.name, name)
+        first, second = (degrade_scan(subject.scan, name, s, own, modality=subject.modality) for s in (1, 2))
+        panels.append(Panel(subject, name, (subject.scan.image, first, second)))
     progress(len(pairs), len(pairs))
     return panels
 
@@ -104,7 +104,7 @@ def _sheet(panels: Sequence[Panel]) -> Image.Image:
     for index, panel in enumerate(panels):
         left = _GAP + index % _COLUMNS * panel_width
         top = _GAP + index // _COLUMNS * panel_height
-        title = f"{panel.picture.modality}: {panel.degradation.replace('_', ' ')}"
+        title = f"{panel.subject.modality}: {panel.degradation.replace('_', ' ')}"
         draw.text((left, top), title, fill=_INK, font=font)
         for place, image in enumerate(panel.levels):
             tile = _fit(image, _TILE)
@@ -146,13 +146,13 @@ def _section(panel: Panel) -> str:
     entry = DEGRADATIONS[panel.degradation]
     captions = ["original"]
     for severity in (1, 2):
-        captions.append(f"L{severity}: {describe(entry.parameters_for(severity, panel.picture.modality))}")
+        captions.append(f"L{severity}: {describe(entry.parameters_for(severity, panel.subject.modality))}")
     figures = "".join(
-        f'<figure><img src="{_data_url(image)}" alt="{html.escape(panel.picture.name)}, '
+        f'<figure><img src="{_data_url(image)}" alt="{html.escape(panel.subject.name)}, '
         f'{html.escape(entry.name)}, {html.escape(caption)}"><figcaption>{html.escape(caption)}</figcaption></figure>'
         for image, caption in zip(panel.levels, captions, strict=True)
     )
-    title = f"{panel.picture.modality}: {entry.name.replace('_', ' ')}"
+    title = f"{panel.subject.modality}: {entry.name.replace('_', ' ')}"
     return f'<h2>{html.escape(title)}</h2>\n<p>{html.escape(entry.summary)}</p>\n<div class="row">{figures}</div>'
 
 

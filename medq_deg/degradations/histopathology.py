@@ -1,6 +1,6 @@
 """Histopathology: what lies in the mounting medium or on the slide, overlaid as light passes it.
 
-Everything is drawn procedurally from the seed; no picture of a spot or a bubble is pasted. Red blood cells are in
+Everything is drawn procedurally from the seed; no image of a spot or a bubble is pasted. Red blood cells are in
 `blood_cells`.
 """
 

@@ -35,7 +35,7 @@ def adjust_brightness(image: FloatImage, rng: Generator, *, offset: float) -> Fl
 
     References
     ----------
-    Model and offsets: severity_reference.csv, an exact fit to the authors' pictures.
+    Model and offsets: severity_reference.csv, an exact fit to the authors' images.
     """
     del rng
     return image + np.float32(offset)
@@ -67,7 +67,7 @@ def exposure(image: FloatImage, rng: Generator, *, gamma: float, fog: float) -> 
     rng : numpy.random.Generator
         Draws the direction, dark or bright with equal probability; both severities of a row share it.
     gamma : float
-        Exponent, 1 or more; 1 with no fog returns the picture.
+        Exponent, 1 or more; 1 with no fog returns the image.
     fog : float
         Grey levels of 255, 0 or more.
 
@@ -100,7 +100,7 @@ def _about_mean(image: FloatImage, contrast: float, mean: float) -> FloatImage:
 
 
 @published(
-    summary="grey values pulled towards their mean: a veiled, flat picture",
+    summary="grey values pulled towards their mean: a veiled, flat image",
     clinician="A badly set gain or dynamic range: a lesion that differs little from what is around it is lost.",
     limits={"contrast": (0.0, 1.0)},
     severities=Severities({"contrast": 0.65}, {"contrast": 0.297}, "reference: exact fit"),
@@ -109,7 +109,7 @@ def _about_mean(image: FloatImage, contrast: float, mean: float) -> FloatImage:
     on_bytes=_contrast_on_bytes,
 )
 def reduce_contrast(image: FloatImage, rng: Generator, *, contrast: float) -> FloatImage:
-    """Pull every grey value towards the picture's mean: ``mean + contrast (x - mean)``.
+    """Pull every grey value towards the image's mean: ``mean + contrast (x - mean)``.
 
     Parameters
     ----------
@@ -117,11 +117,11 @@ def reduce_contrast(image: FloatImage, rng: Generator, *, contrast: float) -> Fl
     rng : numpy.random.Generator
         Not used: the change is deterministic.
     contrast : float
-        Fraction of the contrast that is left, in [0, 1]; 1 returns the picture. The mean is that of the luminance.
+        Fraction of the contrast that is left, in [0, 1]; 1 returns the image. The mean is that of the luminance.
 
     References
     ----------
-    Model and fractions: severity_reference.csv, an exact fit to the authors' pictures.
+    Model and fractions: severity_reference.csv, an exact fit to the authors' images.
     """
     del rng
     return _about_mean(image, contrast, _mean(image))

@@ -1,8 +1,8 @@
-"""Coloured markings on grey pictures: a box, a contour, an arrow, lifted off before a degradation and put back after.
+"""Coloured markings on grey images: a box, a contour, an arrow, lifted off before a degradation and put back after.
 
-A pixel at the edge of a line is ``(1 - a) g + a c``: g the grey of the picture, c the colour of the line. The colour's
+A pixel at the edge of a line is ``(1 - a) g + a c``: g the grey of the image, c the colour of the line. The colour's
 chroma is known from the line's core and grey has none, so a pixel's chroma tells its share a. A JPEG spreads colour
-further than light: where line and picture differ in luminance, a is no more than that tells. The grey picture under a
+further than light: where line and image differ in luminance, a is no more than that tells. The grey image under a
 marking is filled in before the degradation, or the marking's own luminance would be blurred, ghosted or streaked into
 it; and after it exactly the grey share of each pixel is exchanged.
 """
@@ -21,28 +21,28 @@ SATURATION = 60
 """Least difference between the largest and smallest channel of a pixel in the core of a coloured marking."""
 
 _MOST = 0.25
-"""Share of strongly coloured pixels above which a picture counts as a colour picture, not a marked grey one."""
+"""Share of strongly coloured pixels above which an image counts as a colour image, not a marked grey one."""
 
 _GREY_REST = 12
-"""Mean chroma of the pixels outside the marking up to which the picture under it counts as grey."""
+"""Mean chroma of the pixels outside the marking up to which the image under it counts as grey."""
 
 _FAINT = 8  # chroma below which a pixel at a marking's edge counts as grey
 _MARGIN = 24  # px around a marking that filling in looks at
-_CONTRAST = 15  # grey levels between line and picture from which luminance tells a share
-_SLACK = 0.02  # of a share that luminance tells: the picture under the line is known only nearly
+_CONTRAST = 15  # grey levels between line and image from which luminance tells a share
+_SLACK = 0.02  # of a share that luminance tells: the image under the line is known only nearly
 _FILL_SIZES = (5, 9, 17, 33, 65)  # px
 
 
 @dataclass(frozen=True)
 class Marking:
-    """A marking, lifted off its picture.
+    """A marking, lifted off its image.
 
     Attributes
     ----------
     marked : (H, W, 3) uint8
-        The picture that carries it.
+        The image that carries it.
     grey : (H, W) uint8
-        The picture without it, filled in where it was.
+        The image without it, filled in where it was.
     share : (h, w) float32
         The marking's share of each pixel, in [0, 1], within `window`.
     window : (slice, slice)
@@ -55,7 +55,7 @@ class Marking:
     window: tuple[slice, slice]
 
     def paste(self, degraded: ByteImage) -> ByteImage:
-        """Return the degraded (H, W) grey picture with the marking on it, as (H, W, 3)."""
+        """Return the degraded (H, W) grey image with the marking on it, as (H, W, 3)."""
         result = np.asarray(cv2.cvtColor(degraded, cv2.COLOR_GRAY2RGB), np.uint8)
         on = self.share > 0
         change = degraded[self.window][on].astype(np.float32) - self.grey[self.window][on]
@@ -65,7 +65,7 @@ class Marking:
 
 
 def lift(array: ByteImage) -> Marking | None:
-    """Return the coloured marking on a grey picture, (H, W, 3) uint8; None if there is none."""
+    """Return the coloured marking on a grey image, (H, W, 3) uint8; None if there is none."""
     if array.ndim == 2 or array.shape[2] == 1:
         return None
     colour = chroma(array)
@@ -103,11 +103,11 @@ def _bounded(share: FloatImage, luminance: FloatImage, filled: ByteImage, core: 
     return np.asarray(np.where(clear, np.minimum(share, told), share), np.float32)
 
 
-def _fill(picture: ByteImage, hole: NDArray[np.uint8]) -> ByteImage:
+def _fill(image: ByteImage, hole: NDArray[np.uint8]) -> ByteImage:
     """Fill a hole from the pixels around it, the nearest first: normalised convolution with growing kernels."""
     known = (1 - hole).astype(np.float32)
-    value = picture * known
-    filled, open_ = picture.copy(), hole.astype(bool)
+    value = image * known
+    filled, open_ = image.copy(), hole.astype(bool)
     for size in _FILL_SIZES:
         weight = cv2.GaussianBlur(known, (size, size), size / 5)
         reached = open_ & (weight > 0.02)
@@ -116,7 +116,7 @@ def _fill(picture: ByteImage, hole: NDArray[np.uint8]) -> ByteImage:
         if not open_.any():
             return filled
     # A solid area wider than the largest kernel: the mean of what is around it.
-    filled[open_] = round(float(value.sum() / known.sum()) if known.any() else float(picture.mean()))
+    filled[open_] = round(float(value.sum() / known.sum()) if known.any() else float(image.mean()))
     return filled
 
 

@@ -12,7 +12,7 @@ from medq_deg.degradations.degradation import Severities, published
 
 
 def rotation_matrix(height: int, width: int, degrees: float) -> NDArray[np.float64]:
-    """Return the 2 x 3 matrix that turns a picture anticlockwise about its centre, ((W-1)/2, (H-1)/2) in px."""
+    """Return the 2 x 3 matrix that turns an image anticlockwise about its centre, ((W-1)/2, (H-1)/2) in px."""
     return np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0), np.float64)
 
 
@@ -27,7 +27,7 @@ def draw_angle(rng: Generator, angles: tuple[float, float]) -> float:
 
 
 @published(
-    summary="the patient lies turned: the picture is rotated on a black canvas",
+    summary="the patient lies turned: the image is rotated on a black canvas",
     clinician="Sides and levels are not where one looks for them; the anatomy itself is intact.",
     limits={"angles": (-360.0, 360.0)},
     severities=Severities(
@@ -40,7 +40,7 @@ def draw_angle(rng: Generator, angles: tuple[float, float]) -> float:
     moves=True,
 )
 def object_rotation(image: FloatImage, rng: Generator, *, angles: tuple[float, float]) -> FloatImage:
-    """Turn the picture about its centre on a black canvas of the same size, by linear interpolation.
+    """Turn the image about its centre on a black canvas of the same size, by linear interpolation.
 
     Parameters
     ----------

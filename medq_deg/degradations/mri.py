@@ -1,7 +1,7 @@
-"""MRI: what happens in k-space, or in the receive field, before the picture is shown.
+"""MRI: what happens in k-space, or in the receive field, before the image is shown.
 
-The phase-encoding axis is the picture's horizontal axis for undersampling and its vertical axis for ghosting and
-movement, as in the published pictures.
+The phase-encoding axis is the image's horizontal axis for undersampling and its vertical axis for ghosting and
+movement, as in the published images.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _FEW_LINES = 24
 
 
 def polynomial(shape: tuple[int, int], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Evaluate a polynomial of x and y over a picture, both axes running from -1 to 1.
+    """Evaluate a polynomial of x and y over an image, both axes running from -1 to 1.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def bias_field(image: FloatImage, rng: Generator, *, lowest: float, highest: flo
     """Multiply by a smooth field: the coil's sensitivity falls with the distance.
 
     The field is the exponential of a polynomial with random coefficients (Van Leemput et al. 1999), scaled so that it
-    spans ``[lowest, highest]`` over the picture.
+    spans ``[lowest, highest]`` over the image.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def bias_field(image: FloatImage, rng: Generator, *, lowest: float, highest: flo
     rng : numpy.random.Generator
         Draws the coefficients; both severities of a row share the field's shape.
     lowest, highest : float
-        Range of the field over the picture, fractions above 0; both 1 returns the picture.
+        Range of the field over the image, fractions above 0; both 1 returns the image.
     order : int
         Total order of the polynomial.
 
@@ -139,7 +139,7 @@ def cartesian_mask(columns: int, center: float, acceleration: float, rng: Genera
     severities=Severities(
         {"center": 0.05, "acceleration": 5.5},
         {"center": 0.05, "acceleration": 6.8},
-        "accelerations reference; centre fitted on the authors' picture (their .08 is 3 dB too mild there)",
+        "accelerations reference; centre fitted on the authors' image (their .08 is 3 dB too mild there)",
     ),
     note="The authors' two levels look alike, and so do these.",
     reference="Lustig et al. 2007; Zbontar et al. 2018",
@@ -167,7 +167,7 @@ def undersampling(
         All lines over sampled lines, 1 or more.
     mask : {"shared", "per_channel"}
         One mask for all channels, or the authors' mask of its own for each, which gives coloured aliasing on an RGB
-        picture.
+        image.
 
     References
     ----------
@@ -175,7 +175,7 @@ def undersampling(
     Accelerations: severity_reference.csv (5.2 to 5.9 and 6.1 to 6.8), a good fit; its centre, .08, is 3 dB too mild.
     """
     if mask == "per_channel" and image.ndim == 2:
-        raise ImageError("a mask per channel needs an RGB picture, this one has a single channel")
+        raise ImageError("a mask per channel needs an RGB image, this one has a single channel")
     width = image.shape[1]
     shared = cartesian_mask(width, center, acceleration, rng) if mask == "shared" else None
 
@@ -216,8 +216,8 @@ def ghosting(
     weights : tuple of float
         Brightness of each copy, the least displaced first. With n copies they stand H / (n + 1) apart.
     model : {"shifted_copies", "k_space"}
-        "shifted_copies" adds bright copies that leave the picture at its edge: what the authors did, and what the
-        published pictures show. "k_space" weakens every (n + 1)-th k-space line by the mean weight, which is what a
+        "shifted_copies" adds bright copies that leave the image at its edge: what the authors did, and what the
+        published images show. "k_space" weakens every (n + 1)-th k-space line by the mean weight, which is what a
         periodic motion does: n equal copies with wrap-around on both sides, and no light is added.
 
     References
@@ -249,7 +249,7 @@ def _modulate_lines(plane: FloatImage, every: int, strength: float) -> FloatImag
 
 
 def surround(image: FloatImage) -> float | None:
-    """Return the level of what lies around a body; None if the body fills the picture's frame."""
+    """Return the level of what lies around a body; None if the body fills the image's frame."""
     frame = np.concatenate([image[:2].ravel(), image[-2:].ravel(), image[:, :2].ravel(), image[:, -2:].ravel()])
     level = float(np.median(frame))
     return level if np.mean(np.abs(frame - level) <= _SAME_LEVEL) > _FRAME_SHARE else None
@@ -262,7 +262,7 @@ def surround(image: FloatImage) -> float | None:
     severities=Severities(
         {"segments": 5, "shift": 0.012, "degrees": 1.2},
         {"segments": 8, "shift": 0.065, "degrees": 6.5},
-        "fitted on the authors' full-size pictures; the reference could not identify it",
+        "fitted on the authors' full-size images; the reference could not identify it",
     ),
     reference="Wood and Henkelman 1985; Shaw et al. 2019",
 )
@@ -272,7 +272,7 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     k-space is filled line by line along the phase axis. The scan falls into `segments` runs of lines; before each but
     the first the body takes a new position, and each run is read from the body at its position. The run that holds the
     centre of k-space decides where the body is seen, so it may appear displaced. What moves into view is the background
-    where the frame shows one, of whatever level, else the picture's edge continued.
+    where the frame shows one, of whatever level, else the image's edge continued.
 
     Parameters
     ----------
@@ -294,7 +294,7 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     """
     height, width = image.shape[:2]
     # The body moves near the middle of the scan, where k-space holds what the eye sees: a move among the outer lines
-    # leaves hardly a trace. Counted in lines, that is in cycles per picture, it means the same at any resolution.
+    # leaves hardly a trace. Counted in lines, that is in cycles per image, it means the same at any resolution.
     draws = rng.standard_normal((segments, 4))
     middle = height / 2 + _MOVES_SPREAD * draws[1:, 3] + _REST * np.sign(draws[1:, 3])
     bounds = [0, *np.sort(np.clip(np.round(middle), 0, height)).astype(int), height]
@@ -349,7 +349,7 @@ def _read_lines(plane: FloatImage, first: int, end: int, spectrum: NDArray[np.co
         spectrum.imag[lines] = np.sin(phase).astype(np.float32) @ plane
         return
     for part in parts(plane.shape[1], 2 * plane.nbytes):
-        half = scipy.fft.rfft(plane[:, part], axis=0)  # a real picture: the other half is its mirror image
+        half = scipy.fft.rfft(plane[:, part], axis=0)  # a real image: the other half is its mirror image
         if end > 0:
             spectrum[max(first, 0) : end, part] = half[max(first, 0) : end]
         if first < 0:

@@ -49,7 +49,7 @@ def _draw(rng: Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
 
 
 def _strength(image: NDArray[np.generic], sigma: float) -> tuple[float, tuple[int, ...]]:
-    """Return the standard deviation and the shape of the noise of a grey or a colour picture."""
+    """Return the standard deviation and the shape of the noise of a grey or a colour image."""
     return (sigma * LUMINANCE_SHARE, image.shape[:2]) if is_grey(image) else (sigma, image.shape)
 
 
@@ -85,24 +85,24 @@ def _on_bytes(
 def gaussian_noise(
     image: FloatImage, rng: Generator, *, sigma: float, model: Literal["gaussian", "rician"] = "gaussian"
 ) -> FloatImage:
-    """Add white Gaussian noise, to the picture or to the two channels of an MRI receiver.
+    """Add white Gaussian noise, to the image or to the two channels of an MRI receiver.
 
     ``x + n``, or for the magnitude of a complex signal ``sqrt((x + n)**2 + m**2)`` with a second noise m: Rician, which
     is Gaussian where the signal is strong and lifts a dark background, where it is a Rayleigh law.
 
-    The authors add noise to R, G and B independently, on grey pictures too, where a scanner could never make
-    coloured specks. A grey picture here gets grey noise with the standard deviation of that noise's luminance, so
-    that what a reader of the picture sees, and its PSNR in luminance, are the same; and so does a picture that is grey
+    The authors add noise to R, G and B independently, on grey images too, where a scanner could never make
+    coloured specks. A grey image here gets grey noise with the standard deviation of that noise's luminance, so
+    that what a reader of the image sees, and its PSNR in luminance, are the same; and so does an image that is grey
     but for few pixels, such as a coloured marking.
 
     Parameters
     ----------
     image : (H, W) or (H, W, 3) float32 in [0, 255]
-        A colour picture gets noise that is independent in each channel.
+        A colour image gets noise that is independent in each channel.
     rng : numpy.random.Generator
         Draws the noise; both severities of a row share it up to its strength.
     sigma : float
-        Standard deviation in one of three channels, grey levels of 255. On a grey picture it is
+        Standard deviation in one of three channels, grey levels of 255. On a grey image it is
         `LUMINANCE_SHARE` times that.
     model : {"gaussian", "rician"}
         Rician is MRI's; "gaussian" is what the authors did there too.

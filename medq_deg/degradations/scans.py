@@ -13,7 +13,7 @@ from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.degradations.values import HU_RANGE
 from medq_deg.errors import ImageError
 from medq_deg.medical import MedicalImage, read_chosen
-from medq_deg.medical.picture import HU
+from medq_deg.medical.image import HU
 from medq_deg.taxonomy import APPLICABLE, resolve_degradation
 
 
@@ -27,7 +27,7 @@ class Reading:
 
 
 def read_scan(path: Path, reading: Reading) -> MedicalImage:
-    """Read a picture or scan.
+    """Read an image or scan.
 
     Raises
     ------
@@ -43,14 +43,14 @@ def read_scan(path: Path, reading: Reading) -> MedicalImage:
 
 
 def acts_on_hounsfield_units(scan: MedicalImage, name: str, modality: str | None) -> bool:
-    """Whether a degradation acts on a scan's Hounsfield units, before the window, rather than on the picture."""
+    """Whether a degradation acts on a scan's Hounsfield units, before the window, rather than on the image."""
     return scan.unit == HU and scan.values is not None and modality == "CT" and DEGRADATIONS[name].attenuation
 
 
 def degrade_scan(
     scan: MedicalImage, name: str, severity: int, seed: int, *, modality: str | None = None, **options: Any
 ) -> Image.Image:
-    """Degrade a picture or scan.
+    """Degrade an image or scan.
 
     Parameters
     ----------

@@ -48,9 +48,9 @@ def one_or_several(what: str, value: Any, resolve: Callable[[Any], Choice]) -> C
 class Degrade(DualTransform):
     """Degradations as an albumentations transform.
 
-    Masks, boxes and key points are left alone, except by a rotation, which moves them with the picture.
+    Masks, boxes and key points are left alone, except by a rotation, which moves them with the image.
 
-    Each picture gets a type, a level and a seed of its own, drawn from the generator of the composition, or of `seed`:
+    Each image gets a type, a level and a seed of its own, drawn from the generator of the composition, or of `seed`:
     ``A.Compose([...], seed=137)`` makes them repeatable, and `A.ReplayCompose` replays them. In a worker of a PyTorch
     DataLoader the worker's own seed, which PyTorch draws anew for each worker and epoch from its generator, enters each
     draw: no two workers and no two epochs repeat one another, and `torch.manual_seed` (or the loader's `generator`)
@@ -59,9 +59,9 @@ class Degrade(DualTransform):
     Parameters
     ----------
     name : str or sequence of str
-        One of `medq_deg.DEGRADATIONS`, or an alias; of several, one is drawn for each picture.
+        One of `medq_deg.DEGRADATIONS`, or an alias; of several, one is drawn for each image.
     severity : int, str or sequence of them
-        0, 1 or 2; of several, one is drawn for each picture.
+        0, 1 or 2; of several, one is drawn for each image.
     modality : str, optional
         See `medq_deg.degrade`.
     rounding : {"nearest", "truncate"}
@@ -71,7 +71,7 @@ class Degrade(DualTransform):
     value_range : (float, float), optional
         See `medq_deg.degrade`: for floats and 16 bits.
     window : (float, float), optional
-        See `medq_deg.degrade`: level and width in HU of CT pictures that are windowed.
+        See `medq_deg.degrade`: level and width in HU of CT images that are windowed.
     parameters : mapping, optional
         Replace single parameters of the severity; for a single type only.
     seed : int, optional
@@ -83,7 +83,7 @@ class Degrade(DualTransform):
     ------
     MedqDegError
         On construction for an unknown name, severity, modality or parameter, or nothing to choose from; on use for a
-        picture that `medq_deg.degrade` refuses.
+        image that `medq_deg.degrade` refuses.
 
     Examples
     --------
@@ -124,7 +124,7 @@ class Degrade(DualTransform):
             DEGRADATIONS[self.name].check_parameters(self.parameters)
 
     def get_params(self) -> dict[str, Any]:
-        """Draw the type, the level and the seed of one picture."""
+        """Draw the type, the level and the seed of one image."""
         draws = random.Random(derive_seed((self._own or self.py_random).randrange(2**63), worker_seed()))
         return {
             "name": self.name if isinstance(self.name, str) else draws.choice(self.name),
@@ -133,7 +133,7 @@ class Degrade(DualTransform):
         }
 
     def apply(self, img: NDArray[Any], seed: int = 0, **params: Any) -> NDArray[Any]:
-        """Degrade one (H, W), (H, W, 1) or (H, W, 3) picture."""
+        """Degrade one (H, W), (H, W, 1) or (H, W, 3) image."""
         return degrade(
             img,
             params.get("name", self.name),
@@ -148,7 +148,7 @@ class Degrade(DualTransform):
         )
 
     def apply_to_mask(self, mask: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Turn a mask with the picture, by nearest neighbour so that labels stay labels; else return it."""
+        """Turn a mask with the image, by nearest neighbour so that labels stay labels; else return it."""
         height, width = mask.shape[:2]
         matrix = self._matrix(params, height, width)
         if matrix is None:
@@ -171,7 +171,7 @@ class Degrade(DualTransform):
         return np.asarray(geometric.bboxes_affine(bboxes, matrix, "largest_box", shape, cv2.BORDER_CONSTANT, shape))
 
     def apply_to_keypoints(self, keypoints: NDArray[Any], **params: Any) -> NDArray[Any]:
-        """Turn key points with the picture."""
+        """Turn key points with the image."""
         shape = params["shape"][:2]
         matrix = self._matrix(params, *shape)
         if matrix is None:

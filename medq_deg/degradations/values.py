@@ -1,8 +1,8 @@
-"""Arrays whose values are not grey levels of 0 to 255: floats, 16-bit pictures, CT in Hounsfield units, windows.
+"""Arrays whose values are not grey levels of 0 to 255: floats, 16-bit images, CT in Hounsfield units, windows.
 
 Every degradation works on grey levels of 255, as floats. What is black and what is white is stated by the caller, never
 guessed: `ValueRange` carries values there and back without a detour over 8 bits, and `Window` says which Hounsfield
-units a picture shows that was windowed before.
+units an image shows that was windowed before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPACING_MOST = 100.0
 
 
 class RangeWarning(UserWarning):
-    """A value range cuts more than 1 % of a picture's values."""
+    """A value range cuts more than 1 % of an image's values."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class ValueRange:
             cut = float(np.mean((values < self.low) | (values > self.high)))
             if cut > _CUT_MOST:
                 warnings.warn(
-                    f"value_range {self.low:g} to {self.high:g} cuts {100 * cut:.1f} % of the picture's values, which "
+                    f"value_range {self.low:g} to {self.high:g} cuts {100 * cut:.1f} % of the image's values, which "
                     f"run from {values.min():g} to {values.max():g}",
                     RangeWarning,
                     stacklevel=4,
@@ -116,16 +116,16 @@ def check_spacing(spacing_mm: float | Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class Window:
-    """The Hounsfield units that an 8-bit CT picture shows: black is level - width / 2, white is level + width / 2."""
+    """The Hounsfield units that an 8-bit CT image shows: black is level - width / 2, white is level + width / 2."""
 
     level: float
     width: float
 
     def change(self, image: NDArray[Any], function: Callable[[FloatImage], FloatImage]) -> FloatImage:
-        """Apply a function of grey levels of `HU_RANGE` to what a grey or RGB picture of 0 to 255 shows.
+        """Apply a function of grey levels of `HU_RANGE` to what a grey or RGB image of 0 to 255 shows.
 
         What the window cut off is not known: white is taken as the window's upper end, and black as its lower end,
-        except black that touches the picture's frame, which is the air around the patient.
+        except black that touches the image's frame, which is the air around the patient.
         """
         plane = luma(image)
         hounsfield = self.level - self.width / 2 + plane.astype(np.float64) * (self.width / 255)
@@ -154,7 +154,7 @@ def _two_numbers(name: str, form: str, value: object) -> tuple[float, float]:
 
 
 def _touches_frame(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the connected parts of a mask that reach the picture's frame."""
+    """Return the connected parts of a mask that reach the image's frame."""
     _, labels = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
     frame = np.unique(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]))
     return np.isin(labels, frame[frame > 0])

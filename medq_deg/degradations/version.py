@@ -1,7 +1,7 @@
-"""Which code makes the pictures: a version that is raised by hand, and a fingerprint that follows the source by itself.
+"""Which code makes the images: a version that is raised by hand, and a fingerprint that follows the source by itself.
 
-The version says whether two builds may be compared, and is raised whenever a picture changes by more than rounding
-(the golden pictures of the tests see to it). The fingerprint changes with any edit, so that caches notice.
+The version says whether two builds may be compared, and is raised whenever an image changes by more than rounding
+(the golden images of the tests see to it). The fingerprint changes with any edit, so that caches notice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEGRADATION_VERSION: Final = 3
 3: no halo around a marking that a JPEG has spread; a Gaussian of less than a pixel keeps its variance.
 """
 
-_NOT_PICTURES = ("medq_deg.taxonomy", "medq_deg.errors")
+_NOT_IMAGES = ("medq_deg.taxonomy", "medq_deg.errors")
 
 
 def code_fingerprint() -> str:
@@ -47,7 +47,7 @@ def _fingerprint(registered: tuple[tuple[str, int], ...]) -> str:
 def _follow(name: str, found: dict[str, ModuleType]) -> None:
     """Collect a module, and the modules of the same package that it takes anything from."""
     module = sys.modules.get(name)
-    if module is None or name in found or name.startswith(_NOT_PICTURES):
+    if module is None or name in found or name.startswith(_NOT_IMAGES):
         return
     found[name] = module
     package = name.partition(".")[0]

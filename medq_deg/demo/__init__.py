@@ -1,4 +1,4 @@
-"""The embedded demonstration set: 20 real pictures with simple questions. Not the benchmark: see NOTICE.md."""
+"""The embedded demonstration set: 20 real images with simple questions. Not the benchmark: see NOTICE.md."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from medq_deg.data.schema import Question, check_question, row
 from medq_deg.taxonomy import NO_DEGRADATION
 
 FOLDER = Path(__file__).parent
-NOTE = "a demonstration on 20 pictures, not the benchmark: its scores say nothing about medical ability"
+NOTE = "a demonstration on 20 images, not the benchmark: its scores say nothing about medical ability"
 
 
 class DemoQuestions(Sequence[dict[str, Any]]):
-    """Clean rows of the demo set; pictures are read, and cut to the `box` of the record if it has one, on access.
+    """Clean rows of the demo set; images are read, and cut to the `box` of the record if it has one, on access.
 
     Parameters
     ----------
@@ -40,13 +40,13 @@ class DemoQuestions(Sequence[dict[str, Any]]):
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         record = self._records[index]
-        picture, box = read_picture(record["image"]), record.get("box")
+        image, box = read_image(record["image"]), record.get("box")
         columns = row(Question.of_row({**record, "source": "demo"}), NO_DEGRADATION, severity=0, seed=0)
-        return {**columns, "image": picture.crop(box) if box else picture}
+        return {**columns, "image": image.crop(box) if box else image}
 
 
 def read_records() -> list[dict[str, Any]]:
-    """Return the demo's questions as they are stored: id, name of the picture, question, options, answer, skills."""
+    """Return the demo's questions as they are stored: id, name of the image, question, options, answer, skills."""
     return [json.loads(line) for line in (FOLDER / "questions.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -60,8 +60,8 @@ SHOWCASE = {
 }
 
 
-def read_picture(name: str) -> Image.Image:
-    """Return one of the demo's pictures by the name of its file, such as ``"mri_liver.png"``."""
+def read_image(name: str) -> Image.Image:
+    """Return one of the demo's images by the name of its file, such as ``"mri_liver.png"``."""
     return _decoded(name).copy()
 
 
@@ -73,8 +73,8 @@ def _decoded(name: str) -> Image.Image:
 
 
 def showcase() -> list[tuple[str, str, Image.Image]]:
-    """Return name, modality and picture of one good example per modality that the demo has."""
-    return [(name, modality, read_picture(f"{name}.png")) for modality, name in SHOWCASE.items()]
+    """Return name, modality and image of one good example per modality that the demo has."""
+    return [(name, modality, read_image(f"{name}.png")) for modality, name in SHOWCASE.items()]
 
 
 def rows(seed: int = 0) -> PlannedRows:

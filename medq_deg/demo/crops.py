@@ -17,7 +17,7 @@ from PIL import Image
 from medq_deg.data.plan import make_plan
 from medq_deg.data.planned import PlannedRows
 from medq_deg.data.schema import LETTERS
-from medq_deg.demo import DemoQuestions, read_picture, read_records
+from medq_deg.demo import DemoQuestions, read_image, read_records
 from medq_deg.seeds import derive_seed
 
 Part = Literal["training", "validation", "test"]
@@ -118,7 +118,7 @@ def part_box(name: str, part: Part) -> Box:
         box = _half(content, _OPPOSITE[kept])
     else:
         box = _half(_half(content, kept), test if part == "test" else _OPPOSITE[test])
-    width, height = read_picture(f"{name}.png").size
+    width, height = read_image(f"{name}.png").size
     left, top, right, bottom = box
     return round(left * width), round(top * height), round(right * width), round(bottom * height)
 
@@ -160,4 +160,4 @@ def held_out_rows(seed: int = 0) -> PlannedRows:
 
 def read_part(name: str, part: Part) -> Image.Image:
     """Return a part of a picture."""
-    return read_picture(f"{name}.png").crop(part_box(name, part))
+    return read_image(f"{name}.png").crop(part_box(name, part))

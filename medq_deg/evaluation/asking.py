@@ -18,7 +18,7 @@ from medq_deg.seeds import check_seed
 TRIALS: Final = 10
 """Votes per row (paper, section on calibration)."""
 
-_TAKE_GREY: Final = "; a model or server that insists on a picture is asked with --picture grey"
+_TAKE_GREY: Final = "; a model or server that insists on an image is asked with --image grey"
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,9 @@ def ask(
     Raises
     ------
     MedqDegError
-        If the model ends early, replies to what was not asked, or cannot be asked without a picture at all.
+        If the model ends early, replies to what was not asked, or cannot be asked without an image at all.
     """
-    blind, answered = manner.controls.picture == "none", False
+    blind, answered = manner.controls.image == "none", False
     try:
         for reply in _replies(model, work, manner):
             if reply.id not in work.pending:
@@ -74,7 +74,7 @@ def ask(
             if blind and not answered:
                 record["error"] += _TAKE_GREY
             yield index, record
-    except Exception as error:  # what a model that was never asked without a picture raises
+    except Exception as error:  # what a model that was never asked without an image raises
         if blind and not answered:
             told = str(error) if isinstance(error, MedqDegError) else f"the model failed with {error!r}"
             raise MedqDegError(f"{told.splitlines()[0]}{_TAKE_GREY}") from error

@@ -34,7 +34,7 @@ class ControlFigures:
     blind : mapping, optional
         From `medq_deg.metrics.visual_gain`, of a run with its blind baseline.
     deferral : mapping, optional
-        From `medq_deg.metrics.deferral`, of a run that saw clean pictures.
+        From `medq_deg.metrics.deferral`, of a run that saw clean images.
     subset : mapping, optional
         ``rows`` asked for, and ``of`` how many.
     """
@@ -126,19 +126,19 @@ def _differences(run: AnsweredRun, blind: AnsweredRun) -> list[str]:
 
 
 def blind_sentences(figures: Mapping[str, Any]) -> list[str]:
-    """Say what the picture adds; the first sentence is the warning, if there is one."""
+    """Say what the image adds; the first sentence is the warning, if there is one."""
     blind, gain = figures["blind_accuracy"], figures["visual_gain"]
     sentences = []
-    if not figures["picture_helps"]:
+    if not figures["image_helps"]:
         sentences.append(
             f"Clean accuracy ({_percent(figures['accuracy']['L0'])}) is not clearly above the accuracy without a "
-            f"picture ({_percent(blind)}): what this model answers does not come from the pictures."
+            f"image ({_percent(blind)}): what this model answers does not come from the images."
         )
     sentences.append(
         f"Blind, on {figures['questions']} clean questions: accuracy {_percent(blind)}"
         f"{_between(figures['blind_accuracy_ci'])}, chance {_percent(figures['chance'])}, "
         f"{_percent(figures['blind_parse_rate'])} of the votes readable, agreement shift "
-        f"{figures['blind_agreement_shift']:+.3f}. The picture adds {100 * gain:.1f} points"
+        f"{figures['blind_agreement_shift']:+.3f}. The image adds {100 * gain:.1f} points"
         f"{_between(figures['visual_gain_ci'])}."
     )
     if figures["kept_reason"]:
@@ -194,8 +194,8 @@ def deferral_sentences(figures: Mapping[str, Any]) -> list[str]:
         for name, level in figures["by_severity"].items()
     )
     return [
-        f"Answering only when {needed} keeps {target} right on new clean pictures (true in {sure} of such choices). "
-        f"{told}. Nothing is promised on degraded pictures."
+        f"Answering only when {needed} keeps {target} right on new clean images (true in {sure} of such choices). "
+        f"{told}. Nothing is promised on degraded images."
     ]
 
 

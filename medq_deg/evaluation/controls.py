@@ -1,4 +1,4 @@
-"""How a run differs from the paper's: several orders of the options, no picture, or a part of the questions.
+"""How a run differs from the paper's: several orders of the options, no image, or a part of the questions.
 
 Definitions are in `docs/controls.md`. Each setting is written to `run.json` only where it differs from the paper's, so
 that runs of before it existed can be continued.
@@ -19,8 +19,8 @@ from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.subset import SUBSET_SEED, take_subset
 from medq_deg.seeds import derive_seed
 
-Picture: TypeAlias = Literal["shown", "none", "grey"]
-PICTURES: Final[tuple[str, ...]] = get_args(Picture)
+ShownImage: TypeAlias = Literal["shown", "none", "grey"]
+SHOWN_IMAGES: Final[tuple[str, ...]] = get_args(ShownImage)
 
 _GREY_SIDE, _GREY_VALUE = 512, 128
 
@@ -34,14 +34,14 @@ class Controls:
     orders : int
         Orders of the options over which the votes of a row are spread; a row with fewer permutations gets all of them.
         1 is the paper's.
-    picture : {"shown", "none", "grey"}
-        "none" asks the clean questions without their picture, "grey" with one and the same grey one in its place.
+    image : {"shown", "none", "grey"}
+        "none" asks the clean questions without their image, "grey" with one and the same grey one in its place.
     subset : int, optional
         Most rows to ask, in whole questions, see `medq_deg.evaluation.subset.take_subset`.
     """
 
     orders: int = 1
-    picture: Picture = "shown"
+    image: ShownImage = "shown"
     subset: int | None = None
 
     @classmethod
@@ -52,8 +52,8 @@ class Controls:
 
     def check(self, trials: int) -> None:
         """Raise `MedqDegError` for a control that cannot be run with this number of votes."""
-        if self.picture not in PICTURES:
-            raise UnknownNameError("picture", self.picture, PICTURES)
+        if self.image not in SHOWN_IMAGES:
+            raise UnknownNameError("picture", self.image, SHOWN_IMAGES)
         if self.orders < 1:
             raise MedqDegError(f"orders must be 1 or more, got {self.orders}")
         if self.orders > 1 and self.orders > trials // 2:
@@ -67,24 +67,24 @@ class Controls:
         subset = {"rows": self.subset, "of": rows, "seed": SUBSET_SEED}
         return {
             **({"orders": self.orders} if self.orders > 1 else {}),
-            **({"picture": self.picture} if self.picture != "shown" else {}),
+            **({"picture": self.image} if self.image != "shown" else {}),
             **({"subset": subset} if self.subset not in (None, rows) else {}),
         }
 
     def choose(self, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Return the places of the rows to ask, in their order; `rows` need no picture.
+        """Return the places of the rows to ask, in their order; `rows` need no image.
 
         Raises
         ------
         MedqDegError
-            If a subset is too large or too small, or there is no clean row to ask without its picture.
+            If a subset is too large or too small, or there is no clean row to ask without its image.
         """
         places = list(range(len(rows))) if self.subset is None else take_subset(rows, self.subset)
-        if self.picture == "shown":
+        if self.image == "shown":
             return places
         clean = [place for place in places if rows[place]["severity"] == 0]
         if not clean:
-            raise MedqDegError(f"picture {self.picture!r} asks the clean rows (L0) alone, and the data has none")
+            raise MedqDegError(f"image {self.image!r} asks the clean rows (L0) alone, and the data has none")
         return clean
 
     def orders_of(self, seed: int, question_id: str, options: int) -> tuple[tuple[int, ...], ...]:
@@ -101,9 +101,9 @@ class Controls:
             found[tuple(draw.sample(range(options), options))] = None
         return tuple(found)
 
-    def in_place_of_picture(self) -> Image.Image | None:
-        """Return what a blind baseline shows: nothing, or the same grey picture for all."""
-        return Image.new("L", (_GREY_SIDE, _GREY_SIDE), _GREY_VALUE) if self.picture == "grey" else None
+    def in_place_of_image(self) -> Image.Image | None:
+        """Return what a blind baseline shows: nothing, or the same grey image for all."""
+        return Image.new("L", (_GREY_SIDE, _GREY_SIDE), _GREY_VALUE) if self.image == "grey" else None
 
 
 PAPER: Final = Controls()
@@ -120,8 +120,8 @@ def controls_told(settings: Mapping[str, Any]) -> list[str]:
     told = []
     if (orders := settings.get("orders", 1)) != 1:
         told.append(f"options shown in {orders} orders")
-    if (picture := settings.get("picture", "shown")) != "shown":
-        told.append("clean questions without their picture" if picture == "none" else f"a {picture} picture for all")
+    if (image := settings.get("picture", "shown")) != "shown":
+        told.append("clean questions without their image" if image == "none" else f"a {image} image for all")
     if subset := settings.get("subset"):
         told.append(f"a subset of {settings['data'].get('rows')} of {subset.get('of')} rows")
     return told

@@ -14,7 +14,7 @@ from medq_deg.evaluation.work import WorkList
 from medq_deg.models.base import Model, Query, Reply
 
 ROWS_AT_ONCE = 16
-"""Rows of which the orders are asked in turn, and whose pictures are held in memory meanwhile."""
+"""Rows of which the orders are asked in turn, and whose images are held in memory meanwhile."""
 
 
 def ask_plainly(model: Model, work: WorkList, trials: int) -> Iterator[Reply]:

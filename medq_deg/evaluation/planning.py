@@ -44,7 +44,7 @@ class Plan:
 
 
 def plan_run(rows: Sequence[Mapping[str, Any]], trials: int, controls: Controls) -> Plan:
-    """Return what a run with these controls asks; `rows` need no picture.
+    """Return what a run with these controls asks; `rows` need no image.
 
     Raises
     ------

@@ -10,7 +10,7 @@ from medq_deg.errors import MedqDegError
 
 
 def text_columns(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return every row without its picture, none of which is read or made.
+    """Return every row without its image, none of which is read or made.
 
     Raises
     ------

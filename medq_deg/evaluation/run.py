@@ -31,7 +31,7 @@ from medq_deg.models.base import Model
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
 
 DEGRADATIONS = "degradations"
-"""Key of `run.json`'s environment: the version of the code that made the pictures, part of the rows' fingerprint."""
+"""Key of `run.json`'s environment: the version of the code that made the images, part of the rows' fingerprint."""
 
 _PACKAGES = ("numpy", "scipy", "opencv-python-headless", "pillow", "datasets", "torch", "transformers", "accelerate")
 
@@ -98,14 +98,14 @@ def evaluate(
     model : Model
         See `medq_deg.models.base`.
     rows : sequence of mappings
-        Rows with the columns of `medq_deg.data.schema`; a `datasets.Dataset` will do. Pictures are read when needed.
+        Rows with the columns of `medq_deg.data.schema`; a `datasets.Dataset` will do. Images are read when needed.
     out : Path
         Folder of the run.
     data_name : str
         What the data is called in `run.json`.
     data_version : str, optional
-        What tells these pictures from others with the same questions, such as the fingerprint of a build. Without it
-        the version of the code that degrades pictures is taken.
+        What tells these images from others with the same questions, such as the fingerprint of a build. Without it
+        the version of the code that degrades images is taken.
     trials : int
         Votes per row, 2 or more.
     seed : int
@@ -113,7 +113,7 @@ def evaluate(
     parser : {"strict", "vlmevalkit", "medqdeg-vlmevalkit"}
         See `medq_deg.parse_answer`.
     controls : Controls
-        Orders of the options, picture, and subset, see `medq_deg.evaluation.controls`.
+        Orders of the options, image, and subset, see `medq_deg.evaluation.controls`.
     shard : Shard, optional
         Ask only this part of the rows. Shards write to files of their own, in one folder or in several.
     keep_going : bool
@@ -243,11 +243,11 @@ def _to_ask(
 def _chosen(
     rows: Sequence[Mapping[str, Any]], controls: Controls
 ) -> tuple[Sequence[Mapping[str, Any]], list[dict[str, Any]]]:
-    """Return the rows that the controls ask, and their columns; a blind baseline reads no picture."""
+    """Return the rows that the controls ask, and their columns; a blind baseline reads no image."""
     everything = text_columns(rows)
     places = controls.choose(everything)
     columns = [everything[place] for place in places]
-    if controls.picture != "shown":
+    if controls.image != "shown":
         return columns, columns
     return (rows if len(places) == len(everything) else Chosen(rows, places)), columns
 
@@ -264,7 +264,7 @@ def _described(model: Model) -> dict[str, Any]:
 
 
 def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None) -> str:
-    """Return a SHA-256 over every row's columns and the version of the pictures, see `evaluate`."""
+    """Return a SHA-256 over every row's columns and the version of the images, see `evaluate`."""
     digest = hashlib.sha256((version or code_fingerprint()).encode())
     for row in columns:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass"))

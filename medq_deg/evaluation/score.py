@@ -38,7 +38,7 @@ class AnsweredRun:
     settings, environment : dict
         From `run.json`.
     rows : list of dict
-        Columns of `medq_deg.data.schema` without the picture, and what the answer's record holds of `ANSWERED`.
+        Columns of `medq_deg.data.schema` without the image, and what the answer's record holds of `ANSWERED`.
     wanted : int
         Rows of the run, answered or not.
     source : {"votes", "probabilities"}
@@ -125,12 +125,12 @@ def read_blind(path: Path, coverage: float) -> AnsweredRun:
     Raises
     ------
     MedqDegError
-        If `path` is no run that can be scored, or its pictures were shown.
+        If `path` is no run that can be scored, or its images were shown.
     """
     blind = read_answered(path, coverage)
     if blind.settings.get("picture", "shown") == "shown":
         raise MedqDegError(
-            f"{path}: is no blind run, its pictures were shown; make one with `medq-deg evaluate --picture none`"
+            f"{path}: is no blind run, its images were shown; make one with `medq-deg evaluate --image none`"
         )
     return blind
 

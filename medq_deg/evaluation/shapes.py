@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from medq_deg.data.schema import LETTERS, TEXT_COLUMNS, check_question
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.controls import PICTURES
+from medq_deg.evaluation.controls import SHOWN_IMAGES
 from medq_deg.evaluation.subset import SUBSET_SEED
 from medq_deg.taxonomy import SEVERITIES
 
@@ -35,8 +35,8 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
         raise MedqDegError(f"{path}: its setting model.parameters must be a number, got {told!r}")
     if not _whole(settings.get("orders", 1)):
         raise MedqDegError(f"{path}: its setting orders must be a number, got {settings['orders']!r}")
-    if settings.get("picture", "shown") not in PICTURES:
-        raise MedqDegError(f"{path}: its setting picture must be one of {', '.join(PICTURES)}")
+    if settings.get("picture", "shown") not in SHOWN_IMAGES:
+        raise MedqDegError(f"{path}: its setting image must be one of {', '.join(SHOWN_IMAGES)}")
     subset = settings.get("subset", {"rows": 1, "of": 1})
     if not isinstance(subset, dict) or not all(
         _whole(subset.get(name, default)) and subset.get(name, default) >= least
@@ -46,7 +46,7 @@ def check_settings(path: Path, settings: Mapping[str, Any]) -> None:
 
 
 def check_row(place: str, row: object) -> None:
-    """Raise `MedqDegError` that names the place unless `row` is a row of a run, without its picture."""
+    """Raise `MedqDegError` that names the place unless `row` is a row of a run, without its image."""
     if not isinstance(row, dict) or not {"id", "question_id", "question", "options", "answer", "severity"} <= set(row):
         raise MedqDegError(f"{place}: is no row, it needs id, question_id, question, options, answer and severity")
     for name in _TEXTS:

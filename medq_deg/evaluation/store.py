@@ -64,7 +64,7 @@ class RunFolder:
         environment : mapping
             What may change: versions, hardware. That of the first start is kept, and later ones beside it.
         rows : iterable of mappings
-            Every row of the run without its picture, written once.
+            Every row of the run without its image, written once.
         shared : bool
             Whether others may be at work here, and settings must be theirs even if no answer is there yet.
 
@@ -168,7 +168,7 @@ class RunFolder:
         return dict(run)
 
     def read_rows(self) -> list[dict[str, Any]]:
-        """Return every row of the run, without pictures."""
+        """Return every row of the run, without images."""
         path = self.path / ROWS
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {ROWS} is missing")

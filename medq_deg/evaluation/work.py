@@ -29,7 +29,7 @@ class WorkList:
     seed : int
         Seed of the run.
     controls : Controls
-        Orders of the options, and what stands in the place of the picture.
+        Orders of the options, and what stands in the place of the image.
 
     Attributes
     ----------
@@ -69,13 +69,13 @@ class WorkList:
             yield index
 
     def __getitem__(self, index: int) -> Query:
-        """Read a row, with its picture."""
+        """Read a row, with its image."""
         try:
             row = self._rows[index]
-            image = row["image"] if self._controls.picture == "shown" else self._controls.in_place_of_picture()
-            if image is None and self._controls.picture != "none":
-                raise ValueError("it has no picture")
-        except Exception as error:  # broken pictures raise nearly anything
+            image = row["image"] if self._controls.image == "shown" else self._controls.in_place_of_image()
+            if image is None and self._controls.image != "none":
+                raise ValueError("it has no image")
+        except Exception as error:  # broken images raise nearly anything
             raise RowError(self._ids[index], error) from error
         question, options = row["question"], tuple(row["options"])
         orders = self._controls.orders_of(self._seed, row["question_id"], len(options))

@@ -1,4 +1,4 @@
-"""Which rows of some data a harness is given, and their pictures as PNG, made one at a time."""
+"""Which rows of some data a harness is given, and their images as PNG, made one at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Asked:
     data : Data
         All rows.
     columns : list of dict
-        Those that are asked, in the order of the data, without their pictures.
+        Those that are asked, in the order of the data, without their images.
     places : list of int
         Where each lies in `data`.
     settings : dict
@@ -41,8 +41,8 @@ class Asked:
     def __len__(self) -> int:
         return len(self.places)
 
-    def picture(self, number: int) -> bytes:
-        """Return the picture of one of these rows as PNG."""
+    def image(self, number: int) -> bytes:
+        """Return the image of one of these rows as PNG."""
         return encode_png(self.data[self.places[number]]["image"])
 
 

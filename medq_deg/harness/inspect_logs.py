@@ -94,7 +94,7 @@ def _check_same(path: Path, first: Any, other: Path, log: Any) -> None:
 
 
 def _said(files: Sequence[Path]) -> Iterator[Said]:
-    """Yield votes, one sample in memory at a time: whole logs with pictures hold gigabytes."""
+    """Yield votes, one sample in memory at a time: whole logs with images hold gigabytes."""
     from inspect_ai.log import read_eval_log_samples
 
     for path in files:

@@ -13,7 +13,7 @@ from medq_deg.models.parsing import parse_answer
 from medq_deg.models.prompts import build_prompt
 
 IMAGE: Final = "<image>"
-"""Where lm-evaluation-harness puts the picture."""
+"""Where lm-evaluation-harness puts the image."""
 
 MEANS: Final = ("accuracy", "parse_rate", "confidence", "agreement")
 SHIFTS: Final = ("calibration_shift", "agreement_shift")
@@ -22,7 +22,7 @@ METRICS: Final = (*MEANS, *SHIFTS)
 
 
 def doc_to_visual(doc: Mapping[str, Any]) -> list[Any]:
-    """Return the pictures of a row."""
+    """Return the images of a row."""
     return [doc["image"].convert("RGB")]
 
 
@@ -32,13 +32,13 @@ def doc_to_text(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -
 
 
 def doc_to_text_with_image(doc: Mapping[str, Any]) -> str:
-    """Return the prompt of a row after a placeholder for its picture."""
+    """Return the prompt of a row after a placeholder for its image."""
     return f"{IMAGE}{build_prompt(doc['question'], doc['options'])}"
 
 
 def doc_to_messages(doc: Mapping[str, Any], lmms_eval_specific_kwargs: Any = None) -> list[dict[str, Any]]:
     """Return the conversation of a row."""
-    content = [{"type": "image", "url": picture} for picture in doc_to_visual(doc)]
+    content = [{"type": "image", "url": image} for image in doc_to_visual(doc)]
     return [{"role": "user", "content": [*content, {"type": "text", "text": doc_to_text(doc)}]}]
 
 

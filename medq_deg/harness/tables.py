@@ -37,7 +37,7 @@ def records_of(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _separated(path: Path, separator: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    csv.field_size_limit(sys.maxsize)  # a picture may stand in a cell
+    csv.field_size_limit(sys.maxsize)  # an image may stand in a cell
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, delimiter=separator)
         try:

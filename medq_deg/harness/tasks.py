@@ -22,7 +22,7 @@ GROUP: Final = "medq_deg"
 TEMPLATE: Final = "_default_template_yaml"
 
 _FLUSH: Final = 64
-"""Rows with pictures that are held at once."""
+"""Rows with images that are held at once."""
 
 _UTILS: Final = '''"""Written by `medq-deg data export`; what the YAML files call is in medq-deg itself."""
 
@@ -174,8 +174,8 @@ def _write_rows(asked: Asked, severity: int, path: Path, votes: int, progress: C
     held: list[dict[str, Any]] = []
     with replace_file(path) as file, pq.ParquetWriter(file, schema) as writer:
         for done, number in enumerate(numbers, 1):
-            picture = {"bytes": asked.picture(number), "path": None}
-            held.append({**asked.columns[number], "image": picture, "votes": votes})
+            image = {"bytes": asked.image(number), "path": None}
+            held.append({**asked.columns[number], "image": image, "votes": votes})
             if len(held) == _FLUSH or done == len(numbers):
                 writer.write_table(pa.Table.from_pylist(held, schema=schema))
                 held = []

@@ -5,8 +5,8 @@ What its code does with them, and what is written so that nothing gets lost on t
 - it reads with pandas, which takes an option such as "None" for a missing one and "5" for a number: those get a
   no-break space in front, which its prompt strips again;
 - it reads the options A to E alone: rows with more are refused;
-- it stores each picture under `image_path` and never writes that file anew: names are hashes of the content;
-- an `image` of digits names the row whose picture it shares: the votes of a row share one.
+- it stores each image under `image_path` and never writes that file anew: names are hashes of the content;
+- an `image` of digits names the row whose image it shares: the votes of a row share one.
 """
 
 from __future__ import annotations
@@ -99,11 +99,11 @@ def _write(
         writer.writerow([*_columns(asked.columns[numbers[0]]), "index", "image", "image_path", VOTE, VOTES])
         for done, number in enumerate(numbers):
             progress(f"writing {path.name}", done, len(numbers))
-            picture = asked.picture(number)
+            image = asked.image(number)
             first, cells = number * votes, list(_columns(asked.columns[number]).values())
-            name = f"{hashlib.sha256(picture).hexdigest()[:32]}.png"
+            name = f"{hashlib.sha256(image).hexdigest()[:32]}.png"
             for vote in range(votes):
-                shown = first if vote else base64.b64encode(picture).decode()
+                shown = first if vote else base64.b64encode(image).decode()
                 writer.writerow([*cells, first + vote, shown, name, vote, votes])
         progress(f"writing {path.name}", len(numbers), len(numbers))
 

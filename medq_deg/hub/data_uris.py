@@ -1,4 +1,4 @@
-"""A build with its pictures as data URIs, the one form in which inspect-ai's reader of `eval.yaml` takes them.
+"""A build with its images as data URIs, the one form in which inspect-ai's reader of `eval.yaml` takes them.
 
 It is a configuration of its own beside the shards, a third larger than they are; nothing of ours reads it.
 """
@@ -55,8 +55,8 @@ def _row(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**{name: row[name] for name in _SCHEMA.names if name != IMAGE}, IMAGE: data_uri(row["image"]["bytes"])}
 
 
-def data_uri(picture: bytes) -> str:
-    """Return an encoded picture as a data URI; its bytes stay as they are."""
-    with Image.open(io.BytesIO(picture)) as image:
+def data_uri(data: bytes) -> str:
+    """Return an encoded image as a data URI; its bytes stay as they are."""
+    with Image.open(io.BytesIO(data)) as image:
         kind = Image.MIME[str(image.format)]
-    return f"data:{kind};base64,{base64.b64encode(picture).decode()}"
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"

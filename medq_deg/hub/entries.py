@@ -64,7 +64,7 @@ TASKS: Final = (
 def eval_yaml() -> dict[str, Any]:
     """Return what `eval.yaml` says of the benchmark: its tasks, with the columns that inspect-ai reads.
 
-    inspect-ai reads a picture from a data URI alone, so the tasks name the configuration that holds them, see
+    inspect-ai reads an image from a data URI alone, so the tasks name the configuration that holds them, see
     `medq_deg.hub.data_uris`. It rejects the whole file if one task has no field spec, solver and scorer, or an unknown
     key, so all tasks have them. It cannot compute the last two, which the description says.
     """

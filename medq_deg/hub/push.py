@@ -24,7 +24,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
 
     With the shards go the card, whose head tells `datasets` and the Hub's viewer of features, splits and files, and
     `dataset_infos.json` with licence and citation, so that ``load_dataset(repo, split="L2")`` works; and `eval.yaml`
-    with a second configuration, pictures as data URIs, from which inspect-ai runs ``hf/ORG/NAME``.
+    with a second configuration, images as data URIs, from which inspect-ai runs ``hf/ORG/NAME``.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def push(folder: Path, repo: str, *, private: bool = False) -> str:
 
 
 def complete(folder: Path) -> None:
-    """Make what a dataset on the Hub has beside a build: the head of its card, `eval.yaml`, and pictures as data URIs.
+    """Make what a dataset on the Hub has beside a build: the head of its card, `eval.yaml`, and images as data URIs.
 
     Raises
     ------

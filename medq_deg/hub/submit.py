@@ -49,7 +49,7 @@ ROW_COLUMNS: Final = (
     "severity",
     "source",
 )
-"""What is published of a row: enough to score it again, but no picture and no text of a source."""
+"""What is published of a row: enough to score it again, but no image and no text of a source."""
 
 _SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@]+:[^/\s\"@]+@")
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")

@@ -1,6 +1,6 @@
 """The model provider `medq_deg/NAME`: our one-prefill sampler for models in transformers, inside inspect-ai.
 
-inspect-ai's own provider `hf` refuses pictures. Here all choices of a request (`num_choices`, so the task's
+inspect-ai's own provider `hf` refuses images. Here all choices of a request (`num_choices`, so the task's
 ``-T choices=true``) share one pass through vision tower and prompt; epochs are requests of their own.
 """
 
@@ -117,7 +117,7 @@ class MedqDegAPI(ModelAPI):
     async def generate(
         self, input: list[ChatMessage], tools: list[ToolInfo], tool_choice: ToolChoice, config: GenerateConfig
     ) -> ModelOutput:
-        """Sample ``num_choices`` answers to one question about at most one picture."""
+        """Sample ``num_choices`` answers to one question about at most one image."""
         if tools:
             raise MedqDegError("the provider medq_deg has no tools")
         _check_sampling(config)
@@ -216,24 +216,24 @@ def _answer(model: Model, requests: Sequence[_Request]) -> None:
 
 
 def _question(messages: Sequence[ChatMessage]) -> tuple[str, str | None]:
-    """Return prompt and picture (a data URI) of a conversation of one user message."""
+    """Return prompt and image (a data URI) of a conversation of one user message."""
     if len(messages) != 1 or not isinstance(messages[0], ChatMessageUser):
         raise MedqDegError(f"the provider medq_deg answers one user message, got {[each.role for each in messages]}")
     content = messages[0].content
     if isinstance(content, str):
         return content, None
-    pictures = [part.image for part in content if isinstance(part, ContentImage)]
+    images = [part.image for part in content if isinstance(part, ContentImage)]
     others = sorted({part.type for part in content if not isinstance(part, (ContentImage, ContentText))})
-    if others or len(pictures) > 1:
-        told = ", ".join([*others, f"{len(pictures)} images"])
+    if others or len(images) > 1:
+        told = ", ".join([*others, f"{len(images)} images"])
         raise MedqDegError(f"the provider medq_deg answers text with at most one image, got {told}")
-    return "".join(part.text for part in content if isinstance(part, ContentText)), next(iter(pictures), None)
+    return "".join(part.text for part in content if isinstance(part, ContentText)), next(iter(images), None)
 
 
 def _image(uri: str) -> Image.Image:
     head, _, data = uri.partition(";base64,")
     if not head.startswith("data:image/"):
-        raise MedqDegError("the provider medq_deg wants a picture as a data URI")
+        raise MedqDegError("the provider medq_deg wants an image as a data URI")
     return open_image(base64.b64decode(data))
 
 

@@ -66,8 +66,8 @@ def medq_deg(
     parser : {"strict", "vlmevalkit", "medqdeg-vlmevalkit"}
         See `medq_deg.parse_answer`.
     images : str, optional
-        A folder to keep the pictures in; with ``--no-log-images`` logs then hold none of them. Without it each vote's
-        sample carries its picture as a data URI.
+        A folder to keep the images in; with ``--no-log-images`` logs then hold none of them. Without it each vote's
+        sample carries its image as a data URI.
     choices : bool
         Ask for all votes of a row in one request (OpenAI's ``n``) instead of in epochs, where the provider can.
     subset : int, optional
@@ -117,7 +117,7 @@ def _sample(asked: Asked, number: int, folder: Path | None) -> Sample:
         input=[
             ChatMessageUser(
                 content=[
-                    ContentImage(image=_picture(asked, number, folder)),
+                    ContentImage(image=_image(asked, number, folder)),
                     ContentText(text=build_prompt(row["question"], row["options"])),
                 ]
             )
@@ -132,15 +132,15 @@ def _metadata(row: dict[str, Any], number: int) -> dict[str, Any]:
     return {**{name: row[name] for name in _KEPT}, "num_choices": len(row["options"]), "place": number}
 
 
-def _picture(asked: Asked, number: int, folder: Path | None) -> str:
+def _image(asked: Asked, number: int, folder: Path | None) -> str:
     """Return a data URI, or the path of a file, which is named by what it shows and made only once."""
     if folder is None:
-        return f"data:image/png;base64,{base64.b64encode(asked.picture(number)).decode()}"
+        return f"data:image/png;base64,{base64.b64encode(asked.image(number)).decode()}"
     name = hashlib.sha256(f"{asked.data.fingerprint} {asked.columns[number]['id']}".encode()).hexdigest()[:32]
     path = folder / f"{name}.png"
     if not path.exists():
         with replace_file(path) as file:
-            file.write(asked.picture(number))
+            file.write(asked.image(number))
     return str(path)
 
 

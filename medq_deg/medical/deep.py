@@ -1,4 +1,4 @@
-"""PNG, TIFF and other pictures of more than 8 bits a channel, or of floats: shown by a window."""
+"""PNG, TIFF and other images of more than 8 bits a channel, or of floats: shown by a window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medq_deg.errors import ImageError
-from medq_deg.medical.picture import MedicalImage
+from medq_deg.medical.image import MedicalImage
 from medq_deg.medical.scalars import check_preset, show_scalars
 from medq_deg.medical.windows import Window
 
@@ -29,7 +29,7 @@ _UPRIGHT: Final[dict[int, Callable[[NDArray[Any]], NDArray[Any]]]] = {
     7: lambda array: np.rot90(array, 2).swapaxes(0, 1),
     8: np.rot90,
 }
-"""What turns a stored picture upright, by its EXIF orientation."""
+"""What turns a stored image upright, by its EXIF orientation."""
 
 
 def show_deep(data: bytes, image: Image.Image, window: Window, known: dict[str, Any]) -> MedicalImage:
@@ -80,10 +80,10 @@ def _in_colour(data: bytes, frame: int) -> NDArray[Any]:
     else:
         decoded = cv2.imdecode(encoded, cv2.IMREAD_UNCHANGED)
     if decoded is None or decoded.dtype != np.uint16:
-        raise ImageError("a picture in colour of more than 8 bits a channel that cannot be decoded")
+        raise ImageError("an image in colour of more than 8 bits a channel that cannot be decoded")
     array = np.asarray(decoded)
     if array.ndim == 2:
         return np.repeat(array[..., None], 3, axis=2)
     if array.shape[2] == 4 and array[..., 3].min() < _TOP:
-        raise ImageError("a picture must be opaque, this one is transparent: flatten it first")
+        raise ImageError("an image must be opaque, this one is transparent: flatten it first")
     return array[..., 2::-1]

@@ -1,4 +1,4 @@
-"""One frame of a DICOM file as a picture: what is refused, which frame, its pixels, and what else is known of it."""
+"""One frame of a DICOM file as an image: what is refused, which frame, its pixels, and what else is known of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from medq_deg.images import LARGEST_SIDE
 from medq_deg.medical import dicom_grey
 from medq_deg.medical.dicom_frame import attributes_of_frame, is_yes, spacing_of
 from medq_deg.medical.dicom_kinds import MODALITY_OF, OUTSIDE, REFUSED, TEXT_LIKELY
-from medq_deg.medical.picture import MedicalImage
+from medq_deg.medical.image import MedicalImage
 from medq_deg.medical.scalars import check_preset
 from medq_deg.medical.windows import Window
 
@@ -95,14 +95,14 @@ def _read(path: Path, window: Window, frame: int | None) -> MedicalImage:
 
 
 def _refuse(data: Any, code: str) -> None:
-    """Raise `ImageError` for what is understood but is no single picture."""
+    """Raise `ImageError` for what is understood but is no single image."""
     meta = getattr(data, "file_meta", {})
     if "DirectoryRecordSequence" in data or str(meta.get("MediaStorageSOPClassUID", "")) == _DIRECTORY:
-        raise ImageError("a directory (DICOMDIR), not a picture")
+        raise ImageError("a directory (DICOMDIR), not an image")
     if code in REFUSED:
-        raise ImageError(f"{REFUSED[code]}, not a picture")
+        raise ImageError(f"{REFUSED[code]}, not an image")
     if "EncapsulatedDocument" in data:
-        raise ImageError("a document, not a picture")
+        raise ImageError("a document, not an image")
     if not any(name in data for name in _PIXELS):
         raise ImageError("the file has no pixels")
     needed = ("Rows", "Columns", "PhotometricInterpretation", "BitsAllocated", "SamplesPerPixel")
@@ -110,13 +110,13 @@ def _refuse(data: Any, code: str) -> None:
         raise ImageError("size, depth or photometric interpretation is missing")
     rows, columns = int(data.Rows), int(data.Columns)
     if max(rows, columns) > LARGEST_SIDE:
-        raise ImageError(f"a picture has sides of up to {LARGEST_SIDE} px, got {columns} x {rows}")
+        raise ImageError(f"an image has sides of up to {LARGEST_SIDE} px, got {columns} x {rows}")
     kinds = [str(kind).upper() for kind in (data.get("ImageType") or [])]
     across, down = int(data.get("TotalPixelMatrixColumns") or 0), int(data.get("TotalPixelMatrixRows") or 0)
     if code == "SM" and (across > columns or down > rows or "LABEL" in kinds or "OVERVIEW" in kinds):
         raise ImageError("a whole slide or its label: cut tiles out of it first")
     if int(data.BitsAllocated) == 1:
-        raise ImageError("one bit a pixel: a mask, not a picture")
+        raise ImageError("one bit a pixel: a mask, not an image")
 
 
 def _plain_syntax(data: Any) -> Any:
@@ -145,7 +145,7 @@ def _decoded(data: Any, index: int) -> NDArray[Any]:
         return array[index] if _number_of_frames(data) > 1 else array
     syntax = data.file_meta.TransferSyntaxUID
     high, bits = data.get("HighBit"), int(data.get("BitsStored") or 0)
-    # pydicom clears the bits above BitsStored, which destroys a picture that lies in the upper bits.
+    # pydicom clears the bits above BitsStored, which destroys an image that lies in the upper bits.
     shifted = not syntax.is_encapsulated and high is not None and int(high) != bits - 1
     try:
         return np.asarray(pixel_array(data, index=index, correct_unused_bits=not shifted))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from medq_deg.medical.picture import plausible_spacing
+from medq_deg.medical.image import plausible_spacing
 
 _OF_FRAME: Final = (
     *("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "WindowCenter", "WindowWidth"),

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medq_deg.errors import ImageError
 from medq_deg.medical.dicom_frame import number_of
-from medq_deg.medical.picture import HU
+from medq_deg.medical.image import HU
 from medq_deg.medical.scalars import SPREAD, check_preset
 from medq_deg.medical.windows import PRESETS, Display, Interval, Window, around, spread
 
@@ -57,7 +57,7 @@ def show_grey(data: Any, item: Any, stored: NDArray[Any], code: str, window: Win
     check_preset(window, grey.unit)
     shown = np.isfinite(grey.values) & ~padding
     if not shown.any():
-        raise ImageError("the picture holds no value, only padding")
+        raise ImageError("the image holds no value, only padding")
     if not np.isfinite(grey.values).all():
         grey.values = np.where(np.isfinite(grey.values), grey.values, grey.values[shown].min())
     if window.interval is not None:

@@ -41,7 +41,7 @@ OUTSIDE: Final[dict[str, str]] = {
     "TG": "thermography",
     "XC": "photograph",
 }
-"""Pictures of other kinds: they are read, and degraded if the user says as which modality."""
+"""Images of other kinds: they are read, and degraded if the user says as which modality."""
 
 REFUSED: Final[dict[str, str]] = {
     "AU": "audio",
@@ -64,7 +64,7 @@ REFUSED: Final[dict[str, str]] = {
     "SMR": "a report",
     "SR": "a structured report",
 }
-"""Objects that are no picture of a patient."""
+"""Objects that are no image of a patient."""
 
 TEXT_LIKELY: Final = ("US", "IVUS", "ES", "XC", "OT", "SC")
-"""Kinds whose devices often write names and dates into the picture."""
+"""Kinds whose devices often write names and dates into the image."""

@@ -13,7 +13,7 @@ from PIL import Image
 
 from medq_deg.errors import ImageError
 from medq_deg.images import LARGEST_SIDE
-from medq_deg.medical.picture import MedicalImage, plausible_spacing
+from medq_deg.medical.image import MedicalImage, plausible_spacing
 from medq_deg.medical.scalars import check_preset, show_scalars
 from medq_deg.medical.windows import Window
 
@@ -35,7 +35,7 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
     except Exception as error:  # noqa: BLE001 - whatever the reader raises, the file is no volume
         raise ImageError(f"NIfTI: cannot be read ({type(error).__name__})") from None
     if len(shape) < 2 or min(shape) < 1:
-        raise ImageError(f"NIfTI: no picture, its shape is {shape}")
+        raise ImageError(f"NIfTI: no image, its shape is {shape}")
     dimensions = len(shape)
     shape, spacing = (*shape, 1)[: max(dimensions, 3)], [*spacing, 1.0][: max(dimensions, 3)]
     # From storage axes to right-left, back-front and feet-head; an axis that the affine leaves out takes what is free.
@@ -51,9 +51,7 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
         raise ImageError(f"NIfTI: frame must be 0 to {slices - 1}, the slices of this volume, got {frame}")
     across, up = (axis for axis in range(3) if axis != through)
     if max(lengths[across], lengths[up]) > LARGEST_SIDE:
-        raise ImageError(
-            f"NIfTI: a picture has sides of up to {LARGEST_SIDE} px, got {lengths[across]} x {lengths[up]}"
-        )
+        raise ImageError(f"NIfTI: an image has sides of up to {LARGEST_SIDE} px, got {lengths[across]} x {lengths[up]}")
     volumes = math.prod(shape[3:])
     where: list[Any] = [slice(None)] * dimensions
     if dimensions > 2:
@@ -79,10 +77,10 @@ def read_nifti(path: Path, window: Window, frame: int | None) -> MedicalImage:
         "frame": index,
         "frames": slices,
     }
-    return _picture(plane, window, known, notes)
+    return _image(plane, window, known, notes)
 
 
-def _picture(plane: NDArray[Any], window: Window, known: dict[str, Any], notes: list[str]) -> MedicalImage:
+def _image(plane: NDArray[Any], window: Window, known: dict[str, Any], notes: list[str]) -> MedicalImage:
     if plane.ndim == 3:
         check_preset(window, "")
         return MedicalImage(Image.fromarray(plane.astype(np.uint8)), notes=tuple(notes), **known)

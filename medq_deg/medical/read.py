@@ -1,4 +1,4 @@
-"""`read_image`: the one function that reads a picture of any kind, by what the file holds, not by its name."""
+"""`read_image`: the one function that reads an image of any kind, by what the file holds, not by its name."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Final
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import check_one_frame, check_size, depth_of, frames_of, open_image, opened, read_bytes, seek_frame
 from medq_deg.medical.deep import show_deep
-from medq_deg.medical.picture import MedicalImage
+from medq_deg.medical.image import MedicalImage
 from medq_deg.medical.windows import AUTO, Window, parse_window
 
 _HEAD: Final = 352
@@ -24,17 +24,17 @@ _EXTRA: Final = "pip install 'medq-deg[dicom]'"
 def read_image(
     path: str | os.PathLike[str], window: str | Sequence[float] | None = None, frame: int | None = None
 ) -> MedicalImage:
-    """Read a DICOM, NIfTI or ordinary picture file as an 8-bit picture, with what is known of it.
+    """Read a DICOM, NIfTI or ordinary image file as an 8-bit image, with what is known of it.
 
     Parameters
     ----------
     path : path
-        DICOM (also without a suffix, also compressed), NIfTI, or a picture of any depth in a format of
+        DICOM (also without a suffix, also compressed), NIfTI, or an image of any depth in a format of
         `medq_deg.images.FORMATS`. The content decides which, not the name.
     window : str or (float, float), optional
         Which values become black and white. None or "auto": what the file says, else soft tissue for Hounsfield
         units, else the 0.5th to the 99.5th percentile. "lung", "brain", "bone" or "soft": a preset, for Hounsfield
-        units only. (level, width) or ``"LEVEL,WIDTH"``: in the unit of the file, which is HU for CT. Pictures that
+        units only. (level, width) or ``"LEVEL,WIDTH"``: in the unit of the file, which is HU for CT. Images that
         have 8 bits already, and colour, are not windowed.
     frame : int, optional
         From 0: the frame of a DICOM cine, or the slice of a volume along its thickest axis, where None is the middle
@@ -43,13 +43,13 @@ def read_image(
     Returns
     -------
     MedicalImage
-        The picture; its values before the window; modality, window, unit, spacing, bits, frame and notes. Nothing
-        that tells whose picture it is.
+        The image; its values before the window; modality, window, unit, spacing, bits, frame and notes. Nothing
+        that tells whose image it is.
 
     Raises
     ------
     ImageError
-        If the file is missing or broken, needs the extra ``medq-deg[dicom]``, or holds no single picture (a report,
+        If the file is missing or broken, needs the extra ``medq-deg[dicom]``, or holds no single image (a report,
         contours, a segmentation, a whole slide); the message names the file and quotes nothing of its header.
     MedqDegError
         For a window or a frame that is none.
@@ -66,8 +66,8 @@ def read_image(
     path = Path(path)
     try:
         kind = _kind(path)
-        if kind == "picture":
-            return _picture(path, wanted, frame)
+        if kind == "image":
+            return _image(path, wanted, frame)
         try:
             if kind == "DICOM":
                 from medq_deg.medical.dicom import read_dicom as read
@@ -84,18 +84,18 @@ def read_image(
 
 
 def read_chosen(path: Path, window: str | Sequence[float] | None = None, frame: int | None = None) -> MedicalImage:
-    """Read a picture as `read_image` does, for work in which nobody looks at each picture.
+    """Read an image as `read_image` does, for work in which nobody looks at each image.
 
-    An ordinary picture of more than 8 bits says nothing of what is black and white, and which values are is a clinical
+    An ordinary image of more than 8 bits says nothing of what is black and white, and which values are is a clinical
     choice: without a `window` it is refused here, as `medq_deg.degrade` refuses it.
     """
-    picture = read_image(path, window, frame)
-    if window is None and picture.bits > 8 and picture.format not in _MEDICAL:
+    image = read_image(path, window, frame)
+    if window is None and image.bits > 8 and image.format not in _MEDICAL:
         raise ImageError(
-            f"{path}: a picture must have 8 bits a channel, this file has {picture.bits}: choose a window (auto, or "
+            f"{path}: an image must have 8 bits a channel, this file has {image.bits}: choose a window (auto, or "
             "LEVEL,WIDTH in the file's values)"
         )
-    return picture
+    return image
 
 
 def looks_medical(path: Path) -> bool:
@@ -128,7 +128,7 @@ def _kind(path: Path) -> str:
         return "DICOM"
     if _NIFTI_NAME.search(path.name) or head[344:348] in (b"n+1\0", b"ni1\0") or head[4:8] == b"n+2\0":
         return "NIfTI"
-    return "picture"
+    return "image"
 
 
 def _bare_dicom(head: bytes) -> bool:
@@ -137,7 +137,7 @@ def _bare_dicom(head: bytes) -> bool:
     return (little and head[3:4] == b"\0") or (big and head[2:3] == b"\0")
 
 
-def _picture(path: Path, window: Window, frame: int | None) -> MedicalImage:
+def _image(path: Path, window: Window, frame: int | None) -> MedicalImage:
     data = read_bytes(path)
     with opened(data) as image:
         frames, depth = frames_of(image), depth_of(image)

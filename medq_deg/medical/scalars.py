@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medq_deg.errors import ImageError
-from medq_deg.medical.picture import HU
+from medq_deg.medical.image import HU
 from medq_deg.medical.windows import PRESETS, Display, Interval, Window, around, spread
 
 GUESSED: Final = "the values look like Hounsfield units and are taken for them"
@@ -41,7 +41,7 @@ def show_scalars(plane: NDArray[Any], window: Window, *, inverted: bool = False)
         units.
     """
     if plane.dtype == bool:
-        raise ImageError("holds truth values: a mask, not a picture")
+        raise ImageError("holds truth values: a mask, not an image")
     raw = np.abs(plane) if np.iscomplexobj(plane) else plane
     values = raw.astype(np.float32)
     good = np.isfinite(values)

@@ -1,8 +1,8 @@
-"""What the picture adds: a run that saw the pictures beside one that was asked the clean questions without them.
+"""What the image adds: a run that saw the images beside one that was asked the clean questions without them.
 
 References
 ----------
-On questions that need no picture: L. Chen et al., Are we on the right way for evaluating large vision-language models?,
+On questions that need no image: L. Chen et al., Are we on the right way for evaluating large vision-language models?,
 NeurIPS 2024.
 """
 
@@ -25,7 +25,7 @@ from medq_deg.taxonomy import SEVERITIES, SEVERITY_NAMES
 LEAST_GAIN: Final = 4
 """Bootstrap standard deviations that the visual gain must reach before it is divided by."""
 
-TOO_LITTLE: Final = "the picture adds too little to say"
+TOO_LITTLE: Final = "the image adds too little to say"
 """Why the visual gain kept is withheld."""
 
 
@@ -45,7 +45,7 @@ def visual_gain(
     rows : iterable of mappings
         The run, as `medq_deg.metrics.summarize` takes it, with severities.
     blind : iterable of mappings
-        The clean rows (severity 0) asked without their picture, by the same model, prompt and parser.
+        The clean rows (severity 0) asked without their image, by the same model, prompt and parser.
     source, confidence_level, n_resamples, seed
         As in `medq_deg.metrics.summarize`; questions are drawn once for both runs.
 
@@ -53,10 +53,10 @@ def visual_gain(
     -------
     dict
         ``questions`` in both, ``few_clusters``, ``chance`` (mean of 1 / K); ``blind_accuracy``: a right vote counts 1,
-        a wrong one 0, one that names no option 1 / K, since a refusal is no evidence that the picture helps;
+        a wrong one 0, one that names no option 1 / K, since a refusal is no evidence that the image helps;
         ``blind_agreement_shift`` and ``blind_parse_rate``; ``accuracy``: at L0, L1 and L2 of the run; ``visual_gain``:
         accuracy at L0 minus blind accuracy; ``visual_gain_sd``: its standard deviation over resamples;
-        ``picture_helps``: whether its interval lies above 0; ``kept``: for L1 and L2 (accuracy - blind accuracy) /
+        ``image_helps``: whether its interval lies above 0; ``kept``: for L1 and L2 (accuracy - blind accuracy) /
         visual gain, not clipped, or None; ``kept_reason``: why it is withheld, None if it is not. ``blind_accuracy``,
         ``visual_gain`` and the values of ``accuracy`` and ``kept`` have intervals in ``<name>_ci``.
 
@@ -140,7 +140,7 @@ def visual_gain(
         "visual_gain": gain,
         "visual_gain_ci": gain_ci,
         "visual_gain_sd": sd,
-        "picture_helps": bool(gain_ci is not None and gain_ci[0] > 0),
+        "image_helps": bool(gain_ci is not None and gain_ci[0] > 0),
         "kept": kept,
         "kept_ci": kept_ci,
         "kept_reason": None if enough else TOO_LITTLE,

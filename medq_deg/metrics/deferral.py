@@ -1,4 +1,4 @@
-"""Safe deferral: answer only when sure, with a threshold that keeps a promise on clean pictures.
+"""Safe deferral: answer only when sure, with a threshold that keeps a promise on clean images.
 
 The threshold is chosen on L0 by Learn then Test with a fixed sequence of exact binomial tests, and applied to L1 and
 L2, where nothing is promised: what becomes of it there is measured. A threshold chosen as "the lowest that looks right

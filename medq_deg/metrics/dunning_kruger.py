@@ -27,7 +27,7 @@ from medq_deg.metrics.votes import FloatArray
 
 
 def intra_model_rule(accuracy_l0: float, accuracy_l2: float, shift_l0: float, shift_l2: float) -> bool:
-    """Apply the paper's rule to one model: less accurate on degraded pictures, and no less sure of itself.
+    """Apply the paper's rule to one model: less accurate on degraded images, and no less sure of itself.
 
     Returns
     -------

@@ -1,1 +1,1 @@
-"""Models that answer questions about pictures: the interface, prompts, answer parsing, and transformers."""
+"""Models that answer questions about images: the interface, prompts, answer parsing, and transformers."""

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from medq_deg.errors import MedqDegError, RowError
 from medq_deg.models.address import list_models, without_key
 from medq_deg.models.base import Queries
-from medq_deg.models.chat import Answer, Picture, answers_of, cost_of, messages, usage_of
+from medq_deg.models.chat import Answer, ImageOptions, answers_of, cost_of, messages, usage_of
 from medq_deg.models.fields import refusal_of
 from medq_deg.models.learning import Memory, Shape
 from medq_deg.models.retry import Failure, Retries, failure_of_status, one_line, told
@@ -61,8 +61,8 @@ class Server:
         Seconds that a request may take in all.
     retries : Retries
         How often a failed request is tried again, and after how long.
-    picture : Picture
-        How a picture is shown.
+    image : Image
+        How an image is shown.
     tell : callable
         Takes a line about what the user waits for.
     """
@@ -77,7 +77,7 @@ class Server:
     timeout: float
     retries: Retries
     key_header: str = "authorization"
-    picture: Picture = field(default_factory=Picture)
+    image: ImageOptions = field(default_factory=ImageOptions)
     tell: Callable[[str], None] = lambda line: None
 
     def hide(self, text: str) -> str:
@@ -244,7 +244,7 @@ class Asker:
         row.votes |= self.memory.partial.pop(shown.content, {})
         first = True
         while (asks := shown.missing(row, self.memory.shape.most)) and row.failure is None and not row.dropped:
-            # One request goes ahead, so that the others find picture and prompt in a provider's cache.
+            # One request goes ahead, so that the others find image and prompt in a provider's cache.
             ahead = asks[:1] if first else asks
             row.outstanding, first = len(ahead), False
             await asyncio.gather(*(self._obtain(row, ask) for ask in ahead))
@@ -257,7 +257,7 @@ class Asker:
         row.id = query.id
         conversations: list[Ask] = []
         try:
-            part = None if query.image is None else self.server.picture.part(query.image)
+            part = None if query.image is None else self.server.image.part(query.image)
         except (OSError, ValueError) as error:
             raise RowError(query.id, error) from error
         start = 0
@@ -425,8 +425,8 @@ class Asker:
             )
         if served:
             return
-        if failure.sort == "pictures":
-            raise MedqDegError(f"{server.model!r} at {server.url} takes no pictures: {failure.reason}")
+        if failure.sort == "images":
+            raise MedqDegError(f"{server.model!r} at {server.url} takes no images: {failure.reason}")
         if failure.sort == "page":
             raise MedqDegError(
                 f"{server.url} is a web page, not a chat endpoint; the address of an API often ends in /v1"

@@ -1,4 +1,4 @@
-"""What the runner asks of a model: turn questions about pictures into T sampled answers each."""
+"""What the runner asks of a model: turn questions about images into T sampled answers each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Query:
     id : str
         Id of the row.
     image : PIL.Image.Image or None
-        The picture, mode "L" or "RGB"; None if the question is to be asked without one.
+        The image, mode "L" or "RGB"; None if the question is to be asked without one.
     prompt : str
         Question, lettered options and instruction, see `medq_deg.models.prompts`.
     options : tuple of str
@@ -127,8 +127,8 @@ class Reply:
 class Queries(Protocol):
     """The queries of a run that are still to be asked, claimed one after another.
 
-    Iterate over them, and be done. A model that prepares pictures ahead, in workers or in several requests at once,
-    takes `claim` for the work and indexes for the query: reading a query reads, and perhaps degrades, its picture.
+    Iterate over them, and be done. A model that prepares images ahead, in workers or in several requests at once,
+    takes `claim` for the work and indexes for the query: reading a query reads, and perhaps degrades, its image.
     """
 
     stopped: bool

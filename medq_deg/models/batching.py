@@ -74,7 +74,7 @@ class Prepared:
 
     @property
     def length(self) -> int:
-        """Tokens of the prompt, the picture's included."""
+        """Tokens of the prompt, the image's included."""
         return int(self.inputs["input_ids"].shape[1]) if self.error is None else 0
 
 
@@ -204,7 +204,7 @@ def _alike(rows: Sequence[Prepared], size: int) -> list[Prepared]:
 def collate(rows: Sequence[Mapping[str, Any]], pad_token_id: int) -> dict[str, torch.Tensor]:
     """Put inputs of single rows together: left-pad what has one entry a token, stack the rest along the first axis.
 
-    Pictures of different sizes, or numbers of pictures, are padded with zeros at the end, as processors do.
+    Images of different sizes, or numbers of images, are padded with zeros at the end, as processors do.
     """
     batch: dict[str, torch.Tensor] = {}
     for name in rows[0]:

@@ -1,4 +1,4 @@
-"""The format of chat completions: a question and its picture as a request, a reply as answers and tokens."""
+"""The format of chat completions: a question and its image as a request, a reply as answers and tokens."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ _MOST_TOKENS = 2**53
 
 
 @dataclass(frozen=True)
-class Picture:
-    """How a picture is shown.
+class ImageOptions:
+    """How an image is shown.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class Picture:
     detail : {"auto", "low", "high"}, optional
         What the protocol's field ``detail`` says; None leaves it out.
     max_pixels : int, optional
-        Larger pictures are scaled down to this many pixels.
+        Larger images are scaled down to this many pixels.
     """
 
     format: str = "png"
@@ -57,10 +57,10 @@ class Picture:
 
     def described(self) -> dict[str, Any]:
         """Return what is not the default."""
-        return {name: value for name, value in vars(self).items() if value != getattr(Picture, name)}
+        return {name: value for name, value in vars(self).items() if value != getattr(ImageOptions, name)}
 
     def part(self, image: Image.Image) -> dict[str, Any]:
-        """Return the part of a message that shows a picture, inside a data URL."""
+        """Return the part of a message that shows an image, inside a data URL."""
         if self.max_pixels is not None:
             image = limit_pixels(image, self.max_pixels)
         buffer = io.BytesIO()
@@ -70,11 +70,11 @@ class Picture:
         return {"type": "image_url", "image_url": {"url": url, **({"detail": self.detail} if self.detail else {})}}
 
 
-def messages(prompt: str, picture: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Return a conversation that shows a picture (see `Picture.part`), if there is one, and then asks."""
+def messages(prompt: str, image: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Return a conversation that shows an image (see `Image.part`), if there is one, and then asks."""
     content: list[Mapping[str, Any]] = [{"type": "text", "text": prompt}]
-    if picture is not None:
-        content.insert(0, picture)
+    if image is not None:
+        content.insert(0, image)
     return [{"role": "user", "content": content}]
 
 

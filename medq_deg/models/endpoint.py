@@ -25,7 +25,7 @@ from medq_deg.errors import MedqDegError
 from medq_deg.models.address import api_url, chat_url, find_key, list_models, only_model, variable_of
 from medq_deg.models.asking import MALFORMED, Asker, Row, Server
 from medq_deg.models.base import Queries, Reply
-from medq_deg.models.chat import Picture, check_extra_body
+from medq_deg.models.chat import ImageOptions, check_extra_body
 from medq_deg.models.learning import DEAD_SECONDS, Memory
 from medq_deg.models.price import Estimate, Prices, estimate
 from medq_deg.models.retry import Retries
@@ -79,8 +79,8 @@ class EndpointModel:
     extra_body : mapping, optional
         Further fields of each request, for what one server needs. None leaves out ``max_tokens``, ``temperature``,
         ``top_p`` or ``seed``, for servers that refuse them.
-    picture : Picture, optional
-        How pictures are shown.
+    image : Image, optional
+        How images are shown.
     tell : callable, optional
         Takes lines about what happens meanwhile: waits, fields that are left out, a budget that is spent.
     key_variable : str, optional
@@ -112,7 +112,7 @@ class EndpointModel:
         max_cost: float | None = None,
         extra_body: Mapping[str, Any] | None = None,
         key_variable: str | None = None,
-        picture: Picture | None = None,
+        image: ImageOptions | None = None,
         tell: Callable[[str], None] = lambda line: None,
     ) -> None:
         if concurrency < 1:
@@ -141,7 +141,7 @@ class EndpointModel:
             concurrency=concurrency,
             timeout=timeout,
             retries=retries,
-            picture=picture or Picture(),
+            image=image or ImageOptions(),
             tell=tell,
         )
         if model == "auto":
@@ -215,12 +215,12 @@ class EndpointModel:
     def describe(self) -> dict[str, Any]:
         """Return name, endpoint and generation settings."""
         name = self.server.model
-        picture = self.server.picture.described()
+        image = self.server.image.described()
         return {
             "name": Path(name).name if Path(name).is_dir() else name,
             "endpoint": self.server.url,
             "generation": {**self.server.sampling, **self.server.extra_body},
-            **({"picture": picture} if picture else {}),
+            **({"picture": image} if image else {}),
         }
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:

@@ -1,8 +1,8 @@
-"""Which prompts are run together: several orders of a row's options share the picture, the question, and one prefill.
+"""Which prompts are run together: several orders of a row's options share the image, the question, and one prefill.
 
 The orders of a row are made of the same texts, so nearly always they have equally many tokens, and differ only from a
 column on. A batch of rows is run up to the first column in which any two orders of a row differ, if that lies behind
-every picture; nothing is padded inside a prompt, since a sliding window counts the slots of the cache.
+every image; nothing is padded inside a prompt, since a sliding window counts the slots of the cache.
 """
 
 from __future__ import annotations
@@ -36,22 +36,22 @@ class PromptBatch:
     shared: SharedPrompts | None = None
 
 
-def prompt_batches(rows: Sequence[Prepared], picture_token: int | None, pad: int) -> list[PromptBatch]:
+def prompt_batches(rows: Sequence[Prepared], image_token: int | None, pad: int) -> list[PromptBatch]:
     """Return batches with every prompt of the rows.
 
     Parameters
     ----------
     rows : sequence of Prepared
         Rows with one order or several.
-    picture_token : int or None
-        Token that stands for a part of a picture; where it is not known, no prefill is shared.
+    image_token : int or None
+        Token that stands for a part of an image; where it is not known, no prefill is shared.
     pad : int
         Token that prompts are padded with.
     """
     alone: list[int] = []
     sharing: dict[int, list[tuple[int, int, int]]] = {}
     for place, row in enumerate(rows):
-        tail = _tail(row, picture_token)
+        tail = _tail(row, image_token)
         if tail is None:
             alone.append(place)
         else:
@@ -69,12 +69,12 @@ def prompt_batches(rows: Sequence[Prepared], picture_token: int | None, pad: int
     return batches
 
 
-def _tail(row: Prepared, picture_token: int | None) -> tuple[int, int] | None:
-    """Return the tokens from the first in which orders differ, and those behind the picture; None if not to be shared.
+def _tail(row: Prepared, image_token: int | None) -> tuple[int, int] | None:
+    """Return the tokens from the first in which orders differ, and those behind the image; None if not to be shared.
 
     Orders that share a prefill are given by the same objects but for their tokens.
     """
-    if not row.orders or picture_token is None:
+    if not row.orders or image_token is None:
         return None
     first = row.inputs
     ids = [torch.as_tensor(each["input_ids"])[0] for each in row.orders]
@@ -83,7 +83,7 @@ def _tail(row: Prepared, picture_token: int | None) -> tuple[int, int] | None:
         return None
     stacked = torch.stack(ids)
     differ = (stacked != stacked[0]).any(0).nonzero()
-    pictured = (stacked[0] == picture_token).nonzero()
+    pictured = (stacked[0] == image_token).nonzero()
     length = stacked.shape[1]
     tail = length - int(differ[0]) if len(differ) else 1
     room = length - 1 - (int(pictured[-1]) if len(pictured) else -1)
@@ -91,7 +91,7 @@ def _tail(row: Prepared, picture_token: int | None) -> tuple[int, int] | None:
 
 
 def _groups(tails: Sequence[tuple[int, int, int]]) -> list[list[int]]:
-    """Put rows together as long as the longest tail of a group lies behind the picture of each."""
+    """Put rows together as long as the longest tail of a group lies behind the image of each."""
     groups: list[list[int]] = []
     least = 0
     for tail, room, place in sorted(tails):

@@ -1,4 +1,4 @@
-"""Pictures scaled down before a model sees them, for every kind of model alike."""
+"""Images scaled down before a model sees them, for every kind of model alike."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from PIL import Image
 
 
 def limit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
-    """Return the picture scaled down to at most `max_pixels`, its aspect ratio kept; never scaled up.
+    """Return the image scaled down to at most `max_pixels`, its aspect ratio kept; never scaled up.
 
-    The picture is scaled before any processor sees it, for every model family alike: the families' own settings mean a
-    number of pixels, a longest edge or a number of tiles, and some would change pictures below the limit too.
+    The image is scaled before any processor sees it, for every model family alike: the families' own settings mean a
+    number of pixels, a longest edge or a number of tiles, and some would change images below the limit too.
     """
     width, height = image.size
     if width * height <= max_pixels:

@@ -1,4 +1,4 @@
-"""Processors: what turns a conversation with a picture into a model's inputs, with or without torchvision.
+"""Processors: what turns a conversation with an image into a model's inputs, with or without torchvision.
 
 transformers loads most vision-language processors only together with their video part, which needs torchvision. Nothing
 here shows a video to a model, so where torchvision is missing that part is left out.
@@ -45,7 +45,7 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
     Returns
     -------
     transformers.ProcessorMixin
-        The checkpoint's; without torchvision it has no video part, and its picture part is the "Pil" one.
+        The checkpoint's; without torchvision it has no video part, and its image part is the "Pil" one.
 
     Raises
     ------
@@ -61,9 +61,9 @@ def load_processor(name: str, *, revision: str | None = None, trust_remote_code:
         reason = re.split(r"(?<=[.!?])\s|\n", str(error).strip())[0] or type(error).__name__
         raise MedqDegError(f"the processor of model {name!r} cannot be loaded: {reason}") from error
     if not isinstance(processor, ProcessorMixin):
-        raise MedqDegError(f"model {name!r} has no processor for pictures, only a {type(processor).__name__}")
+        raise MedqDegError(f"model {name!r} has no processor for images, only a {type(processor).__name__}")
     if not getattr(processor, "chat_template", None):
-        raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it picture and question")
+        raise MedqDegError(f"model {name!r} has no chat template, which is needed to show it image and question")
     return processor
 
 

@@ -24,18 +24,18 @@ _NO_MONEY = re.compile(
     r"|insufficient (?:credit|balance|fund)|(?:out of|no) credits",
     re.IGNORECASE,
 )
-_NO_PICTURES = re.compile(
+_NO_IMAGES = re.compile(
     r"(?:image|picture|vision|multi-?modal|mmproj).*(?:not support|unsupported|only supported|not a multi|mmproj"
     r"|text[- ]only|cannot (?:accept|process)|does(?: not|n't) (?:accept|have|take))"
     r"|(?:not support|unsupported|text[- ]only|not a|no endpoints found that support|at most 0).*"
     r"(?:image|picture|vision|multi-?modal)",
     re.IGNORECASE | re.DOTALL,
 )
-_ONE_PICTURE = re.compile(
+_ONE_IMAGE = re.compile(
     r"too (?:large|small|big)|format|mime|corrupt|decode|pixels|bytes|size|dimension", re.IGNORECASE
 )
 
-Sort = Literal["", "page", "tls", "redirect", "money", "pictures", "temperature"]
+Sort = Literal["", "page", "tls", "redirect", "money", "images", "temperature"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Failure:
         True if the connection was lost, or the server failed (5xx): the same on every request is a dead server.
     sort : str
         What makes trying on pointless: a web page, a server without TLS, a redirect, spent money, a model without
-        pictures, a model that fixes its temperature.
+        images, a model that fixes its temperature.
     body : object
         JSON of the reply, where it says what is refused.
     """
@@ -166,8 +166,8 @@ def failure_of_status(
     sort: Sort = ""
     if status == 402 or (400 <= status < 500 and _NO_MONEY.search(f"{message} {_code(body)}")):
         sort = "money"
-    elif status in _SAYS_WHAT and _NO_PICTURES.search(message) and not _ONE_PICTURE.search(message):
-        sort = "pictures"
+    elif status in _SAYS_WHAT and _NO_IMAGES.search(message) and not _ONE_IMAGE.search(message):
+        sort = "images"
     return Failure(
         f"HTTP {status}{_colon(one_line(hide(message)))}",
         again=(status in _AGAIN or status >= 500) and not sort,

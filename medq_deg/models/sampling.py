@@ -28,7 +28,7 @@ SAMPLING: Final = {
 
 _PER_TOKEN: Final = ("attention_mask", "position_ids", "token_type_ids", "mm_token_type_ids")
 _BATCH: Final = -2
-"""Axis of the rows in all of them: (B, L), or (4, B, L) for positions with the axes of a picture."""
+"""Axis of the rows in all of them: (B, L), or (4, B, L) for positions with the axes of an image."""
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ class Votes:
 
 @dataclass(frozen=True)
 class SharedPrompts:
-    """N prompts for each of R rows, alike up to a column: the same question and picture, other orders of the options.
+    """N prompts for each of R rows, alike up to a column: the same question and image, other orders of the options.
 
     Attributes
     ----------
     ids : torch.Tensor
         (R, N, L) tokens, left-padded; prompt n of row r is number r N + n.
     cut : int
-        First column in which any two prompts of a row differ, behind the last token of a picture.
+        First column in which any two prompts of a row differ, behind the last token of an image.
     """
 
     ids: torch.Tensor

@@ -58,9 +58,9 @@ class TransformersModel:
     batch_size : int
         Most rows in a batch; halved for good when memory runs out.
     workers : int
-        Processes that read, degrade and process pictures ahead; 0 does it in between, which suits a CPU.
+        Processes that read, degrade and process images ahead; 0 does it in between, which suits a CPU.
     max_pixels : int, optional
-        Larger pictures are scaled down to this many pixels first.
+        Larger images are scaled down to this many pixels first.
     dtype : str
         Name of a torch dtype, or "auto" for the checkpoint's.
     device : str
@@ -127,7 +127,7 @@ class TransformersModel:
         longest = 1 if votes == "exact" else max_new_tokens
         self.settings = sampling_config(self.model.generation_config, longest, tokenizer.pad_token_id)
         self._pad = 0 if self.settings.pad_token_id is None else self.settings.pad_token_id
-        self._picture_token = _picture_token(self.model.config)
+        self._image_token = _image_token(self.model.config)
         self._letters = letter_tokens(tokenizer, LETTERS)
 
     def describe(self) -> dict[str, Any]:
@@ -197,7 +197,7 @@ class TransformersModel:
                         repeat_votes(self.model, inputs, self.settings, prompt.seed, count), None, broken=False
                     )
         else:
-            for batch in prompt_batches(rows, self._picture_token, self._pad):
+            for batch in prompt_batches(rows, self._image_token, self._pad):
                 votes = sample_votes(
                     self.model,
                     self.batch(batch.inputs),
@@ -283,7 +283,7 @@ class Preparation:
     def orders(self, query: Query, inputs: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """Return the inputs of a query in each order of its options, given those of the first.
 
-        The picture is processed once: behind it a prompt is plain text, so the tokens of another order are those of the
+        The image is processed once: behind it a prompt is plain text, so the tokens of another order are those of the
         first up to where the texts differ, and then its own. What else belongs to the tokens is the same where there
         are equally many of them. Where this does not hold an order is processed like a query of its own.
         """
@@ -304,7 +304,7 @@ class Preparation:
         return found
 
     def _tokens(self, query: Query, prompt: str) -> list[int]:
-        """Return the tokens of a conversation, a picture being one mark in its text."""
+        """Return the tokens of a conversation, an image being one mark in its text."""
         content = [{"type": "text", "text": prompt}]
         if query.image is not None:
             content.insert(0, {"type": "image"})
@@ -323,8 +323,8 @@ class Preparation:
             self._processor = self._reload()
 
 
-def _picture_token(config: Any) -> int | None:
-    """Return the token that stands for a part of a picture, if the model's configuration tells."""
+def _image_token(config: Any) -> int | None:
+    """Return the token that stands for a part of an image, if the model's configuration tells."""
     for name in ("image_token_id", "image_token_index"):
         if isinstance(token := getattr(config, name, None), int):
             return token

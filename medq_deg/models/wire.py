@@ -1,4 +1,4 @@
-"""One HTTP exchange with an endpoint, with bounds on size, nesting and time, and without following a picture elsewhere.
+"""One HTTP exchange with an endpoint, with bounds on size, nesting and time, and without following an image elsewhere.
 
 What comes back is either the reply or a `medq_deg.models.retry.Failure`; nothing here raises for what a server does.
 """
@@ -197,7 +197,7 @@ def _redirected(status: int, target: str, hide: Callable[[str], str]) -> Failure
     except ValueError:
         place = "another place"
     return Failure(
-        f"HTTP {status}: redirected to {printable(hide(place))[:200]}, where no picture is sent; if that is "
+        f"HTTP {status}: redirected to {printable(hide(place))[:200]}, where no image is sent; if that is "
         "right, give it as the endpoint",
         again=False,
         status=status,

@@ -1,4 +1,4 @@
-"""The rows that a reader can look at: which are shown, with their pictures and what each model said."""
+"""The rows that a reader can look at: which are shown, with their images and what each model said."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.report.collect import Run
 from medq_deg.report.drawing import MOST_RUNS
+from medq_deg.report.images import NO_IMAGES, Images
 from medq_deg.report.pairs import OUTCOMES, outcome
-from medq_deg.report.pictures import NO_PICTURES, Pictures
 from medq_deg.report.text import shorten
 from medq_deg.taxonomy import NO_DEGRADATION, SEVERITY_NAMES
 
@@ -50,7 +50,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Card:
-    """A question with one degradation: its pictures at each severity, and the answers of the runs.
+    """A question with one degradation: its images at each severity, and the answers of the runs.
 
     Attributes
     ----------
@@ -58,8 +58,8 @@ class Card:
         The columns of its most degraded row; the question is shortened.
     severities : list of str
         Those that it has, L0 first.
-    pictures : dict
-        From severity to a data URI; empty without pictures.
+    images : dict
+        From severity to a data URI; empty without images.
     outcomes : dict
         From run number to the key of `OUTCOMES`.
     answers : dict
@@ -68,7 +68,7 @@ class Card:
 
     row: Mapping[str, Any]
     severities: list[str]
-    pictures: dict[str, str]
+    images: dict[str, str]
     outcomes: dict[int, str]
     answers: dict[int, dict[str, Answer]]
 
@@ -83,7 +83,7 @@ class Card:
 
 @dataclass(frozen=True)
 class Browser:
-    """The shown cards, how often each outcome is in the runs as a whole, and what to say about pictures."""
+    """The shown cards, how often each outcome is in the runs as a whole, and what to say about images."""
 
     cards: list[Card]
     counts: dict[int, Counter[str]]
@@ -93,17 +93,17 @@ class Browser:
 
 def browse(
     runs: Sequence[Run],
-    pictures: Pictures,
+    images: Images,
     *,
     budget: int = BUDGET,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> Browser:
-    """Choose cards until `budget` bytes are used, every run and outcome in turn, and make their pictures.
+    """Choose cards until `budget` bytes are used, every run and outcome in turn, and make their images.
 
     Raises
     ------
     MedqDegError
-        If there are pictures, but none of a row of these runs.
+        If there are images, but none of a row of these runs.
     """
     shown = runs[:MOST_RUNS]
     groups = _groups(shown)
@@ -113,8 +113,8 @@ def browse(
         for number, key in group.outcomes.items():
             counts[number][key] += 1
             waiting.setdefault((number, key), []).append(group)
-    if pictures and groups and not any(row["id"] in pictures for group in groups for row in group.rows.values()):
-        raise MedqDegError("the data with the pictures has none of the rows of these runs; it must be what they ran on")
+    if images and groups and not any(row["id"] in images for group in groups for row in group.rows.values()):
+        raise MedqDegError("the data with the images has none of the rows of these runs; it must be what they ran on")
 
     cards: list[Card] = []
     used = 0
@@ -125,19 +125,19 @@ def browse(
         chosen.add(id(group))
         card = group.card(shown)
         size = _size(card)
-        if pictures:
-            card = replace(card, pictures={name: pictures.uri(row["id"]) for name, row in group.rows.items()})
-            size += sum(map(len, card.pictures.values()))
+        if images:
+            card = replace(card, images={name: images.uri(row["id"]) for name, row in group.rows.items()})
+            size += sum(map(len, card.images.values()))
         if used + size > budget:
             break
         used += size
         cards.append(card)
-        progress("pictures", len(cards), min(len(groups), MOST_CARDS))
+        progress("images", len(cards), min(len(groups), MOST_CARDS))
         if len(cards) == MOST_CARDS:
             break
     rank = {name: place for place, name in enumerate(OUTCOMES)}
     cards.sort(key=lambda card: min(map(rank.__getitem__, card.outcomes.values())))
-    return Browser(cards, counts, len(groups), "" if pictures else NO_PICTURES)
+    return Browser(cards, counts, len(groups), "" if images else NO_IMAGES)
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _answer(row: Mapping[str, Any], source: str) -> Answer:
 
 
 def _size(card: Card) -> int:
-    """Estimate the bytes of a card on the page, without pictures."""
+    """Estimate the bytes of a card on the page, without images."""
     texts = [card.row["question"], *(text for _, text, _ in card.options)]
     cells = [answer for by_severity in card.answers.values() for answer in by_severity.values()]
     texts += [text for answer in cells for text, _ in answer.said]

@@ -1,4 +1,4 @@
-"""The card: the answer of a run as one picture of 1200 x 630 px, for a README, a post or a slide."""
+"""The card: the answer of a run as one image of 1200 x 630 px, for a README, a post or a slide."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 from medq_deg.data.schema import LETTERS
+from medq_deg.report.images import Images
 from medq_deg.report.pairs import Pair, favourite
-from medq_deg.report.pictures import Pictures
 from medq_deg.report.text import shorten, visible
 from medq_deg.results.answer import Answer
 
@@ -27,7 +27,7 @@ _SCALE: Final = 2
 _INK, _MUTED, _RIGHT, _WRONG, _PAPER = "#16191d", "#555c66", "#0062a3", "#b84300", "#ffffff"
 _TONES: Final = {"good": _RIGHT, "bad": _WRONG, "unsure": _MUTED}
 _MARGIN, _TEXT_WIDTH, _LEFT, _COLUMN = 52, 552, 648, 240
-_PICTURE_TOP, _PICTURE_HEIGHT = 104, 330
+_IMAGE_TOP, _IMAGE_HEIGHT = 104, 330
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class _Pen:
         return lines
 
 
-def card(answer: Answer, about: str, picture: Pair | None, pictures: Pictures, source: str) -> bytes:
+def card(answer: Answer, about: str, example: Pair | None, images: Images, source: str) -> bytes:
     """Draw the card.
 
     Parameters
@@ -74,10 +74,10 @@ def card(answer: Answer, about: str, picture: Pair | None, pictures: Pictures, s
         The answer of the run.
     about : str
         The small print: model, data, questions, range.
-    picture : Pair, optional
-        An example; without it, or without its pictures, the answer has the whole width.
-    pictures : Pictures
-        Where its pictures come from.
+    example : Pair, optional
+        An example; without it, or without its images, the answer has the whole width.
+    images : Images
+        Where its images come from.
     source : {"votes", "probabilities"}
         What the run is scored by.
 
@@ -87,8 +87,8 @@ def card(answer: Answer, about: str, picture: Pair | None, pictures: Pictures, s
         A PNG of 1200 x 630 px.
     """
     pen = _Pen(Image.new("RGB", (SIZE[0] * _SCALE, SIZE[1] * _SCALE), _PAPER))
-    images = [pictures.image(picture.rows[name]["id"]) for name in ("L0", "L2")] if picture else []
-    shown = picture is not None and all(images)
+    pair_pixels = [images.image(example.rows[name]["id"]) for name in ("L0", "L2")] if example else []
+    shown = example is not None and all(pair_pixels)
     width = _TEXT_WIDTH if shown else SIZE[0] - 2 * _MARGIN
     y = 48.0
     for line in pen.lines("Can a model still be trusted when the medical image is bad?", 26, width):
@@ -98,13 +98,13 @@ def card(answer: Answer, about: str, picture: Pair | None, pictures: Pictures, s
     foot = pen.lines(f"medq-deg · {visible(about)}", 20, width)[:3]
     for place, line in enumerate(foot):
         pen.text(_MARGIN, SIZE[1] - 40 - 30 * (len(foot) - place), line, 20, _MUTED)
-    if shown and picture is not None:
-        question = shorten(visible(" ".join(str(picture.rows["L0"]["question"]).split())), 44)
+    if shown and example is not None:
+        question = shorten(visible(" ".join(str(example.rows["L0"]["question"]).split())), 44)
         pen.text(_LEFT, 62, f"“{question}”", 20, _INK)
         for place, (name, title) in enumerate((("L0", "Clean"), ("L2", "Severe"))):
-            image = images[place]
-            assert image is not None
-            _example(pen, _LEFT + place * (_COLUMN + 18), title, picture.rows[name], image, source)
+            pixels = pair_pixels[place]
+            assert pixels is not None
+            _example(pen, _LEFT + place * (_COLUMN + 18), title, example.rows[name], pixels, source)
     buffer = io.BytesIO()
     pen.canvas.resize(SIZE, Image.Resampling.LANCZOS).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
@@ -122,14 +122,14 @@ def _headline(pen: _Pen, answer: Answer, width: float, y: float) -> None:
         pen.text(x if place == 0 else _MARGIN, y + place * size * 1.2, line, size, _INK, bold=True)
 
 
-def _example(pen: _Pen, x: float, title: str, row: Mapping[str, Any], image: Image.Image, source: str) -> None:
+def _example(pen: _Pen, x: float, title: str, row: Mapping[str, Any], pixels: Image.Image, source: str) -> None:
     best = favourite(row, source)
     right = best is not None and best[0] == row["answer"]
     colour = _RIGHT if right else _WRONG if best is not None else _MUTED
-    box = (round(x * _SCALE), _PICTURE_TOP * _SCALE)
-    size = (_COLUMN * _SCALE, _PICTURE_HEIGHT * _SCALE)
+    box = (round(x * _SCALE), _IMAGE_TOP * _SCALE)
+    size = (_COLUMN * _SCALE, _IMAGE_HEIGHT * _SCALE)
     pen.canvas.paste(Image.new("RGB", size, "#000000"), box)
-    fitted = image.convert("RGB")
+    fitted = pixels.convert("RGB")
     fitted.thumbnail(size, Image.Resampling.LANCZOS)
     if fitted.width < size[0] and fitted.height < size[1]:
         scale = min(size[0] / fitted.width, size[1] / fitted.height)
@@ -138,7 +138,7 @@ def _example(pen: _Pen, x: float, title: str, row: Mapping[str, Any], image: Ima
     if best is not None and not right:
         corner = (box[0] + size[0] - 1, box[1] + size[1] - 1)
         pen.draw.rectangle((*box, *corner), outline=_WRONG, width=3 * _SCALE)
-    y = _PICTURE_TOP + _PICTURE_HEIGHT + 12
+    y = _IMAGE_TOP + _IMAGE_HEIGHT + 12
     pen.text(x, y, title, 21, _INK, bold=True)
     if best is not None:
         said = str(list(row["options"])[LETTERS.index(best[0])])

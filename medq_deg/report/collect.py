@@ -66,7 +66,7 @@ class Run:
 
     @property
     def deferral(self) -> Mapping[str, Any] | None:
-        """From `medq_deg.metrics.deferral`; None for a run that saw no clean pictures."""
+        """From `medq_deg.metrics.deferral`; None for a run that saw no clean images."""
         return self.controls.deferral if self.controls else None
 
     @property
@@ -207,7 +207,7 @@ def _labels(runs: Sequence[Run]) -> list[str]:
 
 
 def compare(runs: Sequence[Run], *, n_resamples: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
-    """Ask of the runs on the same data whether the less accurate model is the surer one, on the most severe pictures.
+    """Ask of the runs on the same data whether the less accurate model is the surer one, on the most severe images.
 
     Returns
     -------

@@ -139,7 +139,7 @@ def check_same_data(first: Path, second: Path) -> None:
         sizes = " and ".join("all rows" if each is None else f"a subset of {each['rows']}" for each in subsets)
         why = f": {sizes}; runs on a subset compare only with runs on the same rows"
     elif data[0].get("rows") == data[1].get("rows") and runs[0].read_rows() == runs[1].read_rows():
-        why = ": the questions are the same, but their pictures were degraded by different versions of medq-deg"
+        why = ": the questions are the same, but their images were degraded by different versions of medq-deg"
     raise MedqDegError(f"runs over different data cannot be compared: {told}{why}")
 
 

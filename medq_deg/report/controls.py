@@ -51,7 +51,7 @@ def control_views(runs: Sequence[Run]) -> list[ControlView]:
 
 
 def grids_of(figures: ControlFigures) -> list[Grid]:
-    """Return the tables of a run's controls: what the picture adds, agreement across orders, and positions."""
+    """Return the tables of a run's controls: what the image adds, agreement across orders, and positions."""
     return [
         *([_blind_grid(figures)] if figures.blind else []),
         *(_order_grids(figures) if figures.option_orders else []),
@@ -60,7 +60,7 @@ def grids_of(figures: ControlFigures) -> list[Grid]:
 
 def _blind_grid(figures: ControlFigures) -> Grid:
     blind = figures.blind or {}
-    lines = [["without a picture", _with(blind["blind_accuracy"], blind["blind_accuracy_ci"], percent), "–", "–"]]
+    lines = [["without an image", _with(blind["blind_accuracy"], blind["blind_accuracy_ci"], percent), "–", "–"]]
     for level, accuracy in blind["accuracy"].items():
         gain = accuracy - blind["blind_accuracy"]
         kept = blind["kept"].get(level)
@@ -71,7 +71,7 @@ def _blind_grid(figures: ControlFigures) -> Grid:
             points(gain),
             _with(kept, limits, percent),
         ])  # fmt: skip
-    return Grid("What the picture adds", ["", "accuracy", "points above blind", "visual gain kept"], lines)
+    return Grid("What the image adds", ["", "accuracy", "points above blind", "visual gain kept"], lines)
 
 
 def _order_grids(figures: ControlFigures) -> list[Grid]:

@@ -1,4 +1,4 @@
-"""Single images with what a model said to them: the pictures, the votes as marks, and the favourite answer in words."""
+"""Single images with what a model said to them: the images, the votes as marks, and the favourite answer in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Shown:
     ----------
     severity, name : str
         L0, L1 or L2, and what a reader calls it.
-    picture : str
+    image : str
         Data URI; empty where there is none.
     said : str
         Text of the favourite option; empty where there is no favourite.
@@ -41,7 +41,7 @@ class Shown:
 
     severity: str
     name: str
-    picture: str
+    image: str
     said: str
     verdict: str
     right: bool | None
@@ -59,14 +59,14 @@ class Example:
     shown: tuple[Shown, ...]
 
 
-def example_of(pair: Pair, source: str, pictures: Mapping[str, str], *, size: int = 12) -> Example:
+def example_of(pair: Pair, source: str, images: Mapping[str, str], *, size: int = 12) -> Example:
     """Return what a page shows of a pair.
 
     Parameters
     ----------
     pair : Pair
     source : {"votes", "probabilities"}
-    pictures : mapping from severity to data URI
+    images : mapping from severity to data URI
     size : int
         Side of a mark in px.
     """
@@ -77,11 +77,11 @@ def example_of(pair: Pair, source: str, pictures: Mapping[str, str], *, size: in
         shorten(options[LETTERS.index(first["answer"])], _LONGEST),
         str(first["modality"] or "image"),
         pair.degradation,
-        tuple(_shown(name, row, source, pictures.get(name, ""), size) for name, row in pair.rows.items()),
+        tuple(_shown(name, row, source, images.get(name, ""), size) for name, row in pair.rows.items()),
     )
 
 
-def _shown(severity: str, row: Mapping[str, Any], source: str, picture: str, size: int) -> Shown:
+def _shown(severity: str, row: Mapping[str, Any], source: str, image: str, size: int) -> Shown:
     best = favourite(row, source)
     right = None if best is None else best[0] == row["answer"]
     said = "" if best is None else shorten(list(row["options"])[LETTERS.index(best[0])], _LONGEST)
@@ -93,7 +93,7 @@ def _shown(severity: str, row: Mapping[str, Any], source: str, picture: str, siz
         count = max(Counter(vote for vote in row["votes"] if vote).values(), default=0)
         verdict = word if best is None else f"{count} of {len(row['votes'])}, {word}"
         drawn = marks(row["votes"], row["answer"], size)
-    return Shown(severity, NAMES[severity], picture, said, verdict, right, drawn)
+    return Shown(severity, NAMES[severity], image, said, verdict, right, drawn)
 
 
 def marks(votes: Sequence[str | None], answer: str, size: int = 12) -> Markup:

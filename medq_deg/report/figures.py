@@ -81,7 +81,7 @@ def accuracy_by_severity(runs: Sequence[Run]) -> Figure:
     lines: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         lines.setdefault((row[0], row[1]), {})[row[2]] = row
-    # The cleanest pictures decide the order, as in the paper.
+    # The cleanest images decide the order, as in the paper.
     order = sorted(lines, key=lambda line: next(iter(lines[line].values()))[3])
 
     def paint(canvas: Canvas) -> None:
@@ -221,7 +221,7 @@ def accuracy_by(runs: Sequence[Run], by: str) -> Figure:
     return draw(
         f"accuracy_by_{noun}",
         f"Accuracy by {noun}",
-        f"Accuracy on mild and severe pictures, and the change from each one's own clean picture in percentage points, "
+        f"Accuracy on mild and severe images, and the change from each one's own clean image in percentage points, "
         f"with 95 % intervals. Hollow: fewer than 30 questions, read with care.{_only(runs)}",
         _told(
             runs,
@@ -292,7 +292,7 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
     return draw(
         f"drops_by_{noun}",
         f"Accuracy lost by {noun}",
-        "Accuracy on the clean picture minus accuracy on its degraded ones, in percentage points: orange is lost, blue "
+        "Accuracy on the clean image minus accuracy on its degraded ones, in percentage points: orange is lost, blue "
         f"is gained. {'A star marks' if told else 'Hatched:'} fewer than 30 questions.",
         _told(
             runs,
@@ -367,7 +367,7 @@ def risk_coverage(runs: Sequence[Run]) -> Figure:
         for index, run in enumerate(runs[:MOST_RUNS]):
             curve = run.risk_coverage.get(severity)
             if curve:
-                # A picture needs no thousand marks.
+                # An image needs no thousand marks.
                 step = max(1, len(curve["coverage"]) // 12)
                 axes.plot(
                     _thinned(curve["coverage"]),
@@ -412,7 +412,7 @@ def points_tick(value: float, place: object = None) -> str:
 
 
 def _pair(canvas: Canvas, runs: Sequence[Run], paint_one: Any, label: str) -> None:
-    """Paint the least and the most severe pictures side by side."""
+    """Paint the least and the most severe images side by side."""
     severities = [name for name in SEVERITY_NAMES if any(run.at(name) for run in runs)]
     ends = list(dict.fromkeys((severities[0], severities[-1])))
     grid = canvas.subplots(1, len(ends), sharey=True, squeeze=False)[0]

@@ -40,7 +40,7 @@ def box(x: float, y: float, width: float, height: float, kind: str) -> Markup:
 
 
 def svg(width: float, height: float, parts: Iterable[Markup], label: str, kind: str = "") -> Markup:
-    """Return a picture that says in words what it shows."""
+    """Return an image that says in words what it shows."""
     body = Markup("").join(parts)
     return Markup(
         '<svg class="{}" viewBox="0 0 {:.0f} {:.0f}" width="{:.0f}" height="{:.0f}" role="img" aria-label="{}">{}</svg>'

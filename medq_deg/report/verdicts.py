@@ -10,7 +10,7 @@ from medq_deg.report.figures import NOUNS, ORDER, cells
 from medq_deg.report.text import between, percent, points, signed, words
 
 MEANING = {
-    "supported": "on severely degraded pictures it is less often right, yet agrees with itself as if it were not",
+    "supported": "on severely degraded images it is less often right, yet agrees with itself as if it were not",
     "refuted": "its accuracy did not fall, or its sureness fell with it",
     "undecided": "the data do not say whether its sureness falls as its accuracy does",
 }
@@ -34,8 +34,8 @@ def verdict_of(run: Run) -> dict[str, Any]:
     verdict = agreement["verdict"] or "none"
     drop = _interval(_negated(effect["accuracy_drop_ci"]), points)
     sentences = [
-        f"Accuracy went from {percent(effect['accuracy_l0'])} on clean pictures (L0) to "
-        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each picture compared with its own "
+        f"Accuracy went from {percent(effect['accuracy_l0'])} on clean images (L0) to "
+        f"{percent(effect['accuracy_l2'])} on severely degraded ones (L2). Each image compared with its own "
         f"clean one, the change is {points(-effect['accuracy_drop'])} points{drop}.",
         f"The agreement shift went from {signed(agreement['l0'])} to {signed(agreement['l2'])}; compared in the same "
         f"way, the change is {signed(agreement['change'])}{_interval(agreement['change_ci'], signed)}. "

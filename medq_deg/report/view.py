@@ -14,8 +14,8 @@ from medq_deg.report.collect import Run
 from medq_deg.report.deferral import Deferral, deferral_of
 from medq_deg.report.examples import Example, example_of
 from medq_deg.report.figures import NOUNS, ORDER
+from medq_deg.report.images import Images
 from medq_deg.report.pairs import Pair, Share, clearest, pairs_of, sure_and_wrong
-from medq_deg.report.pictures import Pictures
 from medq_deg.results.answer import Answer
 from medq_deg.results.numbers import range_of_100
 from medq_deg.taxonomy import SEVERITY_NAMES
@@ -77,16 +77,16 @@ class Part:
     flow: tuple[tuple[str, str], ...]
 
 
-def parts_of(runs: Sequence[Run], pictures: Pictures, *, n_resamples: int = 1000) -> list[Part]:
+def parts_of(runs: Sequence[Run], images: Images, *, n_resamples: int = 1000) -> list[Part]:
     """Gather what the page shows of some runs; charts that are compared share a scale."""
     levels = [hero.levels_of(run.summary["by_severity"]) for run in runs]
     known = [each for each in levels if each]
     scale = hero.bounds(known) if known else None
-    return [_part(run, each, scale, pictures, n_resamples) for run, each in zip(runs, levels, strict=True)]
+    return [_part(run, each, scale, images, n_resamples) for run, each in zip(runs, levels, strict=True)]
 
 
 def _part(
-    run: Run, levels: hero.Levels | None, scale: tuple[int, int] | None, pictures: Pictures, n_resamples: int
+    run: Run, levels: hero.Levels | None, scale: tuple[int, int] | None, images: Images, n_resamples: int
 ) -> Part:
     source = run.answered.source
     pairs = pairs_of(run.answered.rows, source)
@@ -94,13 +94,13 @@ def _part(
     first = lost[0] if lost else next((pair for pair in pairs if pair.outcome == "kept"), None)
     example = None
     if first is not None:
-        shown = {name: pictures.uri(row["id"], _FIRST_SIDE) for name, row in first.rows.items()}
+        shown = {name: images.uri(row["id"], _FIRST_SIDE) for name, row in first.rows.items()}
         example = example_of(first, source, shown)
     breakdowns = _breakdowns(run)
     others = []
     for pair in lost[1 : _MOST_OTHERS + 1]:
         rows = {name: row for name, row in pair.rows.items() if name != "L1"}
-        found = {name: pictures.uri(row["id"], _OTHER_SIDE) for name, row in rows.items()}
+        found = {name: images.uri(row["id"], _OTHER_SIDE) for name, row in rows.items()}
         others.append(example_of(replace(pair, rows=rows), source, found, size=9))
     return Part(
         run=run,

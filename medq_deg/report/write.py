@@ -17,12 +17,12 @@ from medq_deg.report.browser import BUDGET, browse
 from medq_deg.report.card import card
 from medq_deg.report.collect import Run, collect, compare
 from medq_deg.report.figures import figures_of
+from medq_deg.report.images import NO_IMAGES, Images
 from medq_deg.report.page import about, render
-from medq_deg.report.pictures import NO_PICTURES, Pictures
 from medq_deg.report.view import parts_of
 
-OTHER_PICTURES = (
-    "The pictures come from data, or from a version of the degradations, other than a model was asked about: they may "
+OTHER_IMAGES = (
+    "The images come from data, or from a version of the degradations, other than a model was asked about: they may "
     "differ from what it saw."
 )
 
@@ -44,13 +44,13 @@ def write_report(
     runs : sequence of Path
         Folders of runs.
     out : Path
-        The HTML file. Beside it go the card, ``<stem>_card.png``, the answer of the first run as one picture, and the
+        The HTML file. Beside it go the card, ``<stem>_card.png``, the answer of the first run as one image, and the
         charts, as SVG, PNG and CSV in the folder ``<stem>_figures``.
     coverage : float
         Least share of each run's rows that must be answered, in [0, 1].
     data : sequence of mappings, optional
-        Rows with pictures, to show beside what the models said; a `datasets.Dataset` will do. Without it, the pictures
-        of the demonstration set are made again, and other runs are shown without pictures.
+        Rows with images, to show beside what the models said; a `datasets.Dataset` will do. Without it, the images
+        of the demonstration set are made again, and other runs are shown without images.
     blind : sequence of Path
         Folders of blind baselines of the runs, see `medq_deg.evaluation.controlled`.
     n_resamples : int
@@ -75,19 +75,19 @@ def write_report(
     if folder.exists() and not folder.is_dir():
         raise MedqDegError(f"{folder}: is a file, the figures need a folder there")
     read = collect(runs, blind=blind, coverage=coverage, n_resamples=n_resamples, progress=progress)
-    pictures, note = _pictures(read, data)
+    images, note = _images(read, data)
     progress("drawing", 0, 1)
     figures = figures_of(read)
     progress("drawing", 1, 1)
-    browser = browse(read, pictures, budget=BUDGET, progress=progress)
-    parts = parts_of(read, pictures, n_resamples=n_resamples)
+    browser = browse(read, images, budget=BUDGET, progress=progress)
+    parts = parts_of(read, images, n_resamples=n_resamples)
     page = render(read, parts, figures, replace(browser, note=note), compare(read, n_resamples=n_resamples))
 
     written = [out]
     lead = parts[0]
     card_path = out.with_name(f"{out.stem}_card.png")
     with replace_file(card_path) as file:
-        file.write(card(lead.answer, about(lead), lead.pair, pictures, lead.run.answered.source))
+        file.write(card(lead.answer, about(lead), lead.pair, images, lead.run.answered.source))
     written.append(card_path)
     for figure in figures:
         for suffix, content in ((".svg", figure.file_svg), (".png", figure.png), (".csv", figure.csv())):
@@ -99,20 +99,20 @@ def write_report(
     return written
 
 
-def _pictures(runs: Sequence[Run], data: Sequence[Mapping[str, Any]] | None) -> tuple[Pictures, str]:
-    """Return where pictures come from, and what the reader should know of it."""
+def _images(runs: Sequence[Run], data: Sequence[Mapping[str, Any]] | None) -> tuple[Images, str]:
+    """Return where images come from, and what the reader should know of it."""
     if data is None:
         embedded = {run.data_name for run in runs} & {*EMBEDDED}
         if len(embedded) != 1:
-            return Pictures(None), NO_PICTURES
+            return Images(None), NO_IMAGES
         data = open_data(embedded.pop())
-        pictures = Pictures(data)
-        if not any(row["id"] in pictures for run in runs for row in run.answered.rows):
-            return Pictures(None), NO_PICTURES  # a folder of the user's that happens to be called so
+        images = Images(data)
+        if not any(row["id"] in images for run in runs for row in run.answered.rows):
+            return Images(None), NO_IMAGES  # a folder of the user's that happens to be called so
     columns = list(columns_of(data, TEXT_COLUMNS))
     known = data.fingerprint if isinstance(data, Data) else None
     same = all(run.fingerprint == _fingerprint(run, columns, known) for run in runs)
-    return Pictures(data), "" if same else OTHER_PICTURES
+    return Images(data), "" if same else OTHER_IMAGES
 
 
 def _fingerprint(run: Run, columns: Sequence[Mapping[str, Any]], known: str | None) -> str | None:

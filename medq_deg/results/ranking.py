@@ -14,7 +14,7 @@ from statistics import NormalDist
 from typing import Any, Final
 
 from medq_deg.data.load import EMBEDDED
-from medq_deg.evaluation.controls import PICTURES, controls_told
+from medq_deg.evaluation.controls import SHOWN_IMAGES, controls_told
 from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS
 from medq_deg.results.sampling import sampling_note
 from medq_deg.taxonomy import CATEGORY_OF, SEVERITIES, SEVERITY_NAMES
@@ -58,7 +58,7 @@ class Asked:
         What read the replies.
     note : str
         What the model says of itself where it is a demonstration; else empty.
-    orders, picture, subset
+    orders, image, subset
         See `medq_deg.evaluation.controls.Controls`; the subset as its rows and those it was taken of.
     sampling : mapping
         ``neutral``, ``identical`` and ``how`` of `medq_deg.evaluation.sampling.sampling_of`; empty if it is not known.
@@ -71,7 +71,7 @@ class Asked:
     parser: str
     note: str
     orders: int
-    picture: str
+    image: str
     subset: tuple[int, int] | None
     sampling: Mapping[str, Any]
 
@@ -132,7 +132,7 @@ def asked_of(
         parser=str(settings.get("parser")),
         note=str(model.get("note") or ""),
         orders=settings.get("orders", 1),
-        picture=settings.get("picture", "shown"),
+        image=settings.get("picture", "shown"),
         subset=(settings["data"]["rows"], subset["of"]) if subset else None,
         sampling={name: sampling[name] for name in ("neutral", "identical", "how") if name in sampling},
     )
@@ -151,8 +151,8 @@ def read_asked(held: Mapping[str, Any]) -> Asked:
         sampling["neutral"] not in (True, False, "unknown") or not isinstance(sampling["identical"], bool)
     ):
         raise ValueError(f"sampling must say whether it is neutral, got {sampling!r}")
-    if held["picture"] not in PICTURES:
-        raise ValueError(f"picture must be one of {', '.join(PICTURES)}, got {held['picture']!r}")
+    if held["image"] not in SHOWN_IMAGES:
+        raise ValueError(f"image must be one of {', '.join(SHOWN_IMAGES)}, got {held['picture']!r}")
     l0, l1, l2 = (_count(number) for number in held["rows"])
     return Asked(
         rows=(l0, l1, l2),
@@ -162,7 +162,7 @@ def read_asked(held: Mapping[str, Any]) -> Asked:
         parser=_text(held["parser"]),
         note=_text(held["note"]),
         orders=_count(held["orders"]),
-        picture=held["picture"],
+        image=held["image"],
         subset=None if subset is None else (_count(subset[0]), _count(subset[1])),
         sampling={**sampling, "how": _text(sampling.get("how") or "")} if sampling else {},
     )
@@ -214,7 +214,7 @@ def _of_the_data(asked: Asked) -> Iterable[Finding]:
 
 
 def _of_the_asking(asked: Asked) -> Iterable[Finding]:
-    settings: dict[str, Any] = {"orders": asked.orders, "picture": asked.picture}
+    settings: dict[str, Any] = {"orders": asked.orders, "picture": asked.image}
     if asked.subset:
         settings |= {"subset": {"of": asked.subset[1]}, "data": {"rows": asked.subset[0]}}
     if asked.note:

@@ -24,7 +24,7 @@ _SEEDS = 2**31
 class VLLM:
     """A model in vLLM as a `medq_deg.models.base.Model`.
 
-    All votes of a row come from one prompt: picture and question are prefilled once.
+    All votes of a row come from one prompt: image and question are prefilled once.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ class VLLM:
 
 
 def message(query: Query, conversation: Conversation) -> list[dict[str, Any]]:
-    """Return a conversation as vLLM takes it, the picture as a Pillow image."""
+    """Return a conversation as vLLM takes it, the image as a Pillow image."""
     parts: list[dict[str, Any]] = [{"type": "text", "text": conversation.prompt}]
     if query.image is not None:
         parts.insert(0, {"type": "image_pil", "image_pil": query.image.convert("RGB")})

@@ -1,4 +1,4 @@
-"""PyTorch, MONAI and TorchIO: the same pictures as `degrade`, channel first."""
+"""PyTorch, MONAI and TorchIO: the same images as `degrade`, channel first."""
 
 from __future__ import annotations
 

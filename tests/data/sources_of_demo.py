@@ -1,4 +1,4 @@
-"""A user's own folder of pictures and questions, made from the demo set."""
+"""A user's own folder of images and questions, made from the demo set."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from medq_deg import demo
 
 
 def write_folder(folder: Path, count: int = 12, every: int = 7) -> Path:
-    """Write `count` of the demo's questions with their pictures as a source of the kind "folder"."""
+    """Write `count` of the demo's questions with their images as a source of the kind "folder"."""
     folder.mkdir(parents=True, exist_ok=True)
     records = demo.DemoQuestions()._records[::every][:count]
     with (folder / "questions.jsonl").open("w", encoding="utf-8") as file:

@@ -91,12 +91,12 @@ build({"folder": Path(sys.argv[1])}, Path(sys.argv[2]), shard_bytes=int(sys.argv
 
 def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
-    for files in (1, 8, 17, 19):  # while collecting pictures, at the first shard, in the middle
+    for files in (1, 8, 17, 19):  # while collecting images, at the first shard, in the middle
         command = [sys.executable, "-c", STOPPED, str(source), str(out), str(SHARD)]
         process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"})
         deadline = time.monotonic() + 60
         while process.poll() is None and time.monotonic() < deadline:
-            if len(list(out.rglob("*.parquet"))) + len(list(out.rglob("pictures/*"))) >= files:
+            if len(list(out.rglob("*.parquet"))) + len(list(out.rglob("images/*"))) >= files:
                 break
             time.sleep(0.005)
         process.send_signal(signal.SIGKILL)
@@ -161,14 +161,14 @@ def test_sources_without_a_usable_question_can_be_mended_and_tried_again(tmp_pat
     assert build({"folder": source}, tmp_path / "out")["counts"]["severity"]["L0"] == 2
 
 
-def test_a_picture_repaired_without_a_change_of_size_is_seen(tmp_path: Path) -> None:
+def test_a_image_repaired_without_a_change_of_size_is_seen(tmp_path: Path) -> None:
     source = write_folder(tmp_path / "mine", count=1)
-    (picture,) = source.glob("*.png")
-    good = picture.read_bytes()
-    picture.write_bytes(good[:60] + bytes(len(good) - 60))
+    (image,) = source.glob("*.png")
+    good = image.read_bytes()
+    image.write_bytes(good[:60] + bytes(len(good) - 60))
     with pytest.raises(MedqDegError, match="hold no usable question"):
         build({"folder": source}, tmp_path / "out")
-    picture.write_bytes(good)
+    image.write_bytes(good)
     assert build({"folder": source}, tmp_path / "out")["counts"]["severity"]["L0"] == 1
 
 
@@ -185,7 +185,7 @@ def test_a_source_may_be_read_only_and_hold_the_result(tmp_path: Path) -> None:
 
 def test_equal_content_has_one_fingerprint_wherever_it_lies_and_other_content_another(tmp_path: Path) -> None:
     one = build({"folder": write_folder(tmp_path / "a", count=2)}, tmp_path / "one")
-    (tmp_path / "a" / "notes.txt").write_text("no picture and no question")
+    (tmp_path / "a" / "notes.txt").write_text("no image and no question")
     assert build({"folder": tmp_path / "a"}, tmp_path / "two")["fingerprint"] == one["fingerprint"]
     other = build({"folder": write_folder(tmp_path / "b", count=3)}, tmp_path / "three")
     assert other["fingerprint"] != one["fingerprint"]
@@ -194,7 +194,7 @@ def test_equal_content_has_one_fingerprint_wherever_it_lies_and_other_content_an
 def with_a_bad_row(folder: Path) -> Path:
     source = write_folder(folder, count=2)
     lines = (source / "questions.jsonl").read_text().splitlines()
-    bad = {**json.loads(lines[0]), "image": "[missing].png", "question": "Where is the picture?"}
+    bad = {**json.loads(lines[0]), "image": "[missing].png", "question": "Where is the image?"}
     (source / "questions.jsonl").write_text("\n".join([*lines, json.dumps(bad)]) + "\n")
     return source
 
@@ -202,7 +202,7 @@ def with_a_bad_row(folder: Path) -> Path:
 def test_strict_stops_at_a_skipped_row_with_nothing_written(tmp_path: Path) -> None:
     source, out = with_a_bad_row(tmp_path / "mine"), tmp_path / "out"
     for _ in range(2):
-        told = r"1 of 3 rows cannot be used; .*1 x picture missing on disk \(questions.jsonl, line 3: \[missing\].png\)"
+        told = r"1 of 3 rows cannot be used; .*1 x image missing on disk \(questions.jsonl, line 3: \[missing\].png\)"
         with pytest.raises(MedqDegError, match=told):
             build({"folder": source}, out, strict=True)
         assert not list(out.rglob("*.parquet"))
@@ -218,7 +218,7 @@ def test_the_command_says_what_it_kept_and_skipped_and_ends_with_1(tmp_path: Pat
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 1, done.stderr
         assert "3 rows read, 2 kept" in done.stdout
-        assert "skipped: 1 x picture missing on disk (questions.jsonl, line 3: [missing].png)" in done.stdout
+        assert "skipped: 1 x image missing on disk (questions.jsonl, line 3: [missing].png)" in done.stdout
         assert str(out) in done.stdout
     strict = subprocess.run([*command, "--strict"], capture_output=True, text=True, check=False)
     assert strict.returncode == 2
@@ -241,7 +241,7 @@ def test_a_second_build_on_one_folder_is_refused_while_the_first_runs(source: Pa
 
 
 @pytest.mark.parametrize(
-    "left", [".build/pictures/.abc.x1.part", ".manifest.json.x1.part", "data/.L1-00000.parquet.x1.part"]
+    "left", [".build/images/.abc.x1.part", ".manifest.json.x1.part", "data/.L1-00000.parquet.x1.part"]
 )
 @pytest.mark.parametrize("final", [False, True])
 def test_what_a_killed_build_left_is_gone_after_the_next(tmp_path: Path, left: str, final: bool) -> None:
@@ -263,7 +263,7 @@ def test_shards_of_another_source_are_never_gone_on_with(tmp_path: Path) -> None
         build({"folder": source}, out)
 
 
-def test_many_rows_about_one_picture_decode_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_rows_about_one_image_decode_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_folder(tmp_path / "mine", count=1)
     record = json.loads((source / "questions.jsonl").read_text())
     rows = [{**record, "question": f"{record['question']} ({number})"} for number in range(300)]
@@ -271,9 +271,9 @@ def test_many_rows_about_one_picture_decode_it_once(tmp_path: Path, monkeypatch:
     decoded = []
     monkeypatch.setattr(clean, "open_image", lambda data: decoded.append(1) or open_image(data))
     report = LoadReport()
-    pairs = clean.collect(read_folder(source, report), tmp_path / "pictures", report)
+    pairs = clean.collect(read_folder(source, report), tmp_path / "images", report)
     assert len(pairs) == report.rows_kept == 300
-    assert len(decoded) == len(list((tmp_path / "pictures").iterdir())) == 1
+    assert len(decoded) == len(list((tmp_path / "images").iterdir())) == 1
 
 
 def test_a_subset_of_questions_can_be_kept(source: Path, tmp_path: Path) -> None:
@@ -301,7 +301,7 @@ def test_verification_finds_a_changed_a_missing_and_a_foreign_shard(built: Path,
     table = pq.read_table(first)
     rows = table.to_pylist()
     rows[0]["answer"] = "Z"
-    rows[0]["image"]["bytes"] = b"no picture"
+    rows[0]["image"]["bytes"] = b"no image"
     pq.write_table(type(table).from_pylist(rows, schema=table.schema), first)
     second.unlink()
     (folder / "data" / "L9-00000.parquet").write_bytes(first.read_bytes())
@@ -317,7 +317,7 @@ def test_verification_finds_a_changed_a_missing_and_a_foreign_shard(built: Path,
     assert "rows by severity are" in problems
 
 
-def test_verification_finds_a_row_without_its_clean_row_and_a_wrong_picture(built: Path, tmp_path: Path) -> None:
+def test_verification_finds_a_row_without_its_clean_row_and_a_wrong_image(built: Path, tmp_path: Path) -> None:
     folder = damaged(built, tmp_path)
     clean = folder / "data" / "L0-00000.parquet"
     table = pq.read_table(clean)
@@ -374,8 +374,8 @@ def test_the_four_lines_of_the_pages_are_a_source(page: str, tmp_path: Path) -> 
     table = text[text.index("image,question,A,B,C,answer,modality") :].split("```")[0]
     (tmp_path / "mine" / "scan").mkdir(parents=True)
     (tmp_path / "mine" / "questions.csv").write_text(table)
-    for name, picture in (("chest1.png", "xray_chest_pa"), ("scan/head7.png", "ct_abdomen")):
-        (tmp_path / "mine" / name).write_bytes((FOLDER / "images" / f"{picture}.png").read_bytes())
+    for name, image in (("chest1.png", "xray_chest_pa"), ("scan/head7.png", "ct_abdomen")):
+        (tmp_path / "mine" / name).write_bytes((FOLDER / "images" / f"{image}.png").read_bytes())
     report = LoadReport()
     records = list(read_folder(tmp_path / "mine", report))
     assert len(table.strip().splitlines()) == 4

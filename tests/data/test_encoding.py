@@ -1,4 +1,4 @@
-"""Encoded pictures that hold pixels and nothing else."""
+"""Encoded images that hold pixels and nothing else."""
 
 from __future__ import annotations
 
@@ -79,5 +79,5 @@ def test_what_names_a_patient_is_gone_and_the_pixels_stay(how: str) -> None:
         saved("JPEG", restart_marker_rows=1),
     ],
 )
-def test_a_picture_of_pixels_alone_stays_as_it_is(data: bytes) -> None:
+def test_a_image_of_pixels_alone_stays_as_it_is(data: bytes) -> None:
     assert pixels_only(data) is data

@@ -1,4 +1,4 @@
-"""One degradation over any dataset: the same pictures by every way, and mistakes that end in a sentence."""
+"""One degradation over any dataset: the same images by every way, and mistakes that end in a sentence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 
 import medq_deg
 from medq_deg.data.encoding import encode_png
-from medq_deg.demo import read_picture
+from medq_deg.demo import read_image
 from medq_deg.errors import ImageError, MedqDegError
 
 NAMES = ("ct_abdomen.png", "mri_liver.png", "us_pelvis.png")
@@ -29,17 +29,17 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def stored(name: str) -> dict[str, Any]:
-    return {"bytes": encode_png(read_picture(name).crop((100, 100, 196, 180))), "path": None}
+    return {"bytes": encode_png(read_image(name).crop((100, 100, 196, 180))), "path": None}
 
 
-def pictures(*values: Any, **options: Any) -> Dataset:
+def images(*values: Any, **options: Any) -> Dataset:
     columns = {"image": list(values), "id": [f"r{i}" for i in range(len(values))]}
     return Dataset.from_dict(columns, features=Features({"image": Image(**options), "id": Value("string")}))
 
 
 @pytest.fixture
 def rows() -> Dataset:
-    return pictures(*map(stored, NAMES))
+    return images(*map(stored, NAMES))
 
 
 def arrays(rows: Any) -> list[NDArray[np.uint8]]:
@@ -54,7 +54,7 @@ def equal(found: Any, wanted: list[NDArray[np.uint8]]) -> bool:
 @pytest.mark.parametrize(
     "transform", [NOISE, medq_deg.OnTheFly("gaussian_noise", 2, id_column="id", modality="CT", rounding="truncate")]
 )
-def test_a_transform_a_map_and_a_stream_give_the_same_pictures(transform: medq_deg.OnTheFly, rows: Dataset) -> None:
+def test_a_transform_a_map_and_a_stream_give_the_same_images(transform: medq_deg.OnTheFly, rows: Dataset) -> None:
     wanted = arrays(rows.map(transform, batched=True))
     assert not equal(rows, wanted)
     assert equal(rows.with_transform(transform), wanted)
@@ -77,7 +77,7 @@ def test_a_transform_a_map_and_a_stream_give_the_same_pictures(transform: medq_d
         lambda rows: rows.to_iterable_dataset(),
     ],
 )
-def test_nothing_brings_the_clean_pictures_back(change: Callable[[Dataset], Any], rows: Dataset) -> None:
+def test_nothing_brings_the_clean_images_back(change: Callable[[Dataset], Any], rows: Dataset) -> None:
     wanted = arrays(rows.map(NOISE, batched=True))
     assert equal(change(rows.with_transform(NOISE)), wanted)
 
@@ -112,7 +112,7 @@ def test_the_fingerprint_follows_the_transform_and_the_rows(rows: Dataset) -> No
 
 def broken() -> dict[str, Any]:
     file = io.BytesIO()
-    read_picture(NAMES[0]).convert("L").save(file, "JPEG")
+    read_image(NAMES[0]).convert("L").save(file, "JPEG")
     return {"bytes": file.getvalue()[:3000], "path": None}
 
 
@@ -125,26 +125,26 @@ def deep() -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("mistake", "told"),
     [
-        (lambda: pictures(stored(NAMES[0]), None).with_transform(NOISE)[:2], "the row has no picture"),
-        (lambda: pictures(stored(NAMES[0]), None).map(NOISE, batched=True), "row 1 of the batch, column 'image'"),
-        (lambda: pictures(stored(NAMES[0]), decode=False).with_transform(NOISE), "not decoded: cast_column"),
-        (lambda: pictures(stored(NAMES[0]), decode=False).map(NOISE, batched=True), "not decoded; cast_column"),
-        (lambda: pictures(stored(NAMES[0])).map(NOISE), r"one row alone: use map\(..., batched=True\)"),
-        (lambda: next(iter(pictures(stored(NAMES[0])).to_iterable_dataset().map(NOISE))), "one row alone"),
-        (lambda: listed().with_transform(NOISE), "must hold one picture a row"),
-        (lambda: listed().map(NOISE, batched=True), "a list of 1 pictures"),
-        (lambda: pictures(broken()).with_transform(NOISE)[0], "'0_gaussian_noise_L2' cannot be made: .*broken"),
-        (lambda: pictures(deep()).with_transform(NOISE)[0], "8 bits a channel"),
-        (lambda: pictures(stored(NAMES[0])).with_transform(medq_deg.OnTheFly("bubble", 1, column="x")), "no column"),
-        (lambda: NOISE(pictures(stored(NAMES[0]))), "works on batches of rows, got Dataset"),
-        (lambda: medq_deg.make_plan(DatasetDict({"L0": pictures()})), "take one split"),
-        (lambda: medq_deg.make_plan(pictures()), "lack the columns question_id, modality"),
+        (lambda: images(stored(NAMES[0]), None).with_transform(NOISE)[:2], "the row has no image"),
+        (lambda: images(stored(NAMES[0]), None).map(NOISE, batched=True), "row 1 of the batch, column 'image'"),
+        (lambda: images(stored(NAMES[0]), decode=False).with_transform(NOISE), "not decoded: cast_column"),
+        (lambda: images(stored(NAMES[0]), decode=False).map(NOISE, batched=True), "not decoded; cast_column"),
+        (lambda: images(stored(NAMES[0])).map(NOISE), r"one row alone: use map\(..., batched=True\)"),
+        (lambda: next(iter(images(stored(NAMES[0])).to_iterable_dataset().map(NOISE))), "one row alone"),
+        (lambda: listed().with_transform(NOISE), "must hold one image a row"),
+        (lambda: listed().map(NOISE, batched=True), "a list of 1 images"),
+        (lambda: images(broken()).with_transform(NOISE)[0], "'0_gaussian_noise_L2' cannot be made: .*broken"),
+        (lambda: images(deep()).with_transform(NOISE)[0], "8 bits a channel"),
+        (lambda: images(stored(NAMES[0])).with_transform(medq_deg.OnTheFly("bubble", 1, column="x")), "no column"),
+        (lambda: NOISE(images(stored(NAMES[0]))), "works on batches of rows, got Dataset"),
+        (lambda: medq_deg.make_plan(DatasetDict({"L0": images()})), "take one split"),
+        (lambda: medq_deg.make_plan(images()), "lack the columns question_id, modality"),
         (lambda: medq_deg.make_plan(None), "rows are wanted, got NoneType"),
-        (lambda: medq_deg.apply_plan(DatasetDict({"L0": pictures()}), plan()), "takes one split of clean rows"),
-        (lambda: medq_deg.apply_plan(pictures(stored(NAMES[0])).to_iterable_dataset(), plan()), "got a stream"),
+        (lambda: medq_deg.apply_plan(DatasetDict({"L0": images()}), plan()), "takes one split of clean rows"),
+        (lambda: medq_deg.apply_plan(images(stored(NAMES[0])).to_iterable_dataset(), plan()), "got a stream"),
         (lambda: medq_deg.apply_plan([], plan()), "takes a datasets.Dataset of clean rows, got list"),
-        (lambda: medq_deg.apply_plan(pictures(), plan()), "lack the columns question_id"),
-        (lambda: medq_deg.apply_plan(pictures(), None), "a plan from medq_deg.make_plan is needed, got NoneType"),
+        (lambda: medq_deg.apply_plan(images(), plan()), "lack the columns question_id"),
+        (lambda: medq_deg.apply_plan(images(), None), "a plan from medq_deg.make_plan is needed, got NoneType"),
     ],
 )  # fmt: skip
 def test_a_mistake_ends_in_a_sentence(mistake: Callable[[], object], told: str) -> None:
@@ -153,9 +153,9 @@ def test_a_mistake_ends_in_a_sentence(mistake: Callable[[], object], told: str) 
     assert "\n" not in str(error.value)
 
 
-def test_a_missing_picture_is_an_image_error_that_names_its_row() -> None:
+def test_a_missing_image_is_an_image_error_that_names_its_row() -> None:
     with pytest.raises(ImageError, match="'1_gaussian_noise_L2' cannot be made"):
-        pictures(stored(NAMES[0]), None).with_transform(NOISE)[1]
+        images(stored(NAMES[0]), None).with_transform(NOISE)[1]
 
 
 def listed() -> Dataset:

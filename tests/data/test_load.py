@@ -37,7 +37,7 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "datasets-cache")
 
 
-def write_release(folder: Path, question: str = "What is in this MRI picture?", rows: int = 2) -> Path:
+def write_release(folder: Path, question: str = "What is in this MRI image?", rows: int = 2) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     made = [
         {"index": i, "image": encoded(), "question": f"{question} ({i})", "A": "Liver", "B": "Spleen", "answer": "A"}
@@ -73,7 +73,7 @@ def test_embedded_data_opens_by_name(name: str) -> None:
     check_rows(data)
 
 
-def test_a_build_opens_by_its_folder_and_reads_pictures_when_they_are_asked_for(built: Path) -> None:
+def test_a_build_opens_by_its_folder_and_reads_images_when_they_are_asked_for(built: Path) -> None:
     data = medq_deg.open_data(str(built))
     assert data.name == built.name
     check_rows(data)
@@ -147,7 +147,7 @@ def test_a_rebuild_and_a_link_to_another_build_are_other_data(built: Path, tmp_p
 
 @pytest.mark.parametrize("way", ["replaced", "in place"])
 def test_release_files_that_are_replaced_or_edited_are_other_data(way: str, tmp_path: Path) -> None:
-    folder = write_release(tmp_path / "files", "What is in this MRI picture?")
+    folder = write_release(tmp_path / "files", "What is in this MRI image?")
 
     def questions() -> tuple[str, str]:
         builder = MedqDegBuilder(config_name="release", data_dir=str(folder), cache_dir=str(tmp_path / "c"))
@@ -159,7 +159,7 @@ def test_release_files_that_are_replaced_or_edited_are_other_data(way: str, tmp_
     before = questions()
     if way == "replaced":
         shutil.rmtree(folder)
-        write_release(folder, "What is on this MRI picture?")
+        write_release(folder, "What is on this MRI image?")
     else:
         for path in folder.iterdir():
             times = path.stat()
@@ -276,7 +276,7 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypa
 def test_a_run_and_a_report_follow_what_the_data_holds_now(built: Path, tmp_path: Path) -> None:
     from medq_deg.evaluation.run import evaluate
     from medq_deg.report.collect import collect
-    from medq_deg.report.write import OTHER_PICTURES, _pictures
+    from medq_deg.report.write import OTHER_IMAGES, _images
     from tests.evaluation.test_run import Echo
 
     folder = tmp_path / "data"
@@ -289,15 +289,15 @@ def test_a_run_and_a_report_follow_what_the_data_holds_now(built: Path, tmp_path
     start()
     start()
     runs = collect([tmp_path / "run"], coverage=1.0)
-    assert OTHER_PICTURES not in _pictures(runs, medq_deg.open_data(str(folder)))[1]
+    assert OTHER_IMAGES not in _images(runs, medq_deg.open_data(str(folder)))[1]
     path = folder / "data" / "L1-00000.parquet"
     table = pq.read_table(path)
-    pictures = table["image"].to_pylist()
-    changed = pa.array([pictures[1], pictures[0], *pictures[2:]], table.schema.field("image").type)
+    images = table["image"].to_pylist()
+    changed = pa.array([images[1], images[0], *images[2:]], table.schema.field("image").type)
     pq.write_table(table.set_column(table.schema.get_field_index("image"), table.schema.field("image"), changed), path)
     with pytest.raises(MedqDegError, match=r"data\.version was"):
         start()
-    assert OTHER_PICTURES in _pictures(runs, medq_deg.open_data(str(folder)))[1]
+    assert OTHER_IMAGES in _images(runs, medq_deg.open_data(str(folder)))[1]
 
 
 def test_a_run_on_a_folder_of_the_release_is_held_back_from_the_ranks_by_its_size_alone(

@@ -1,4 +1,4 @@
-"""`load_dataset("medq-deg")` in fresh processes, offline, in any directory; pictures made on the fly."""
+"""`load_dataset("medq-deg")` in fresh processes, offline, in any directory; images made on the fly."""
 
 from __future__ import annotations
 
@@ -119,11 +119,11 @@ def same(row: dict[str, Any], stored: dict[str, NDArray[np.uint8]]) -> bool:
     return np.array_equal(np.asarray(row["image"]), stored[row["id"]])
 
 
-def test_pictures_made_on_the_fly_are_those_of_the_build(rows: dict[str, Any]) -> None:
+def test_images_made_on_the_fly_are_those_of_the_build(rows: dict[str, Any]) -> None:
     assert len(rows["lazy"]) == len(rows["plan"]) == len(rows["stored"])
     assert all(same(row, rows["stored"]) for row in rows["lazy"])
     stored = rows["lazy"].cast_column("image", datasets.Image(decode=False))
-    assert all(row["image"]["bytes"] is None for row in stored), "no picture is stored"
+    assert all(row["image"]["bytes"] is None for row in stored), "no image is stored"
 
 
 def test_cached_and_streamed_rows_are_the_same(rows: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ def test_cached_and_streamed_rows_are_the_same(rows: dict[str, Any]) -> None:
     assert all(same(row, rows["stored"]) for row in streamed)
 
 
-def test_select_shuffle_map_and_pickle_keep_the_pictures(rows: dict[str, Any]) -> None:
+def test_select_shuffle_map_and_pickle_keep_the_images(rows: dict[str, Any]) -> None:
     some = rows["lazy"].shuffle(seed=3).select(range(10))
     assert all(same(row, rows["stored"]) for row in some)
     means = some.map(lambda row: {"mean": float(np.asarray(row["image"]).mean())}, remove_columns=["image"])
@@ -145,7 +145,7 @@ def test_select_shuffle_map_and_pickle_keep_the_pictures(rows: dict[str, Any]) -
     assert len(rows["lazy"][:3]["image"]) == 3
 
 
-def test_data_loader_workers_see_the_same_pictures(rows: dict[str, Any]) -> None:
+def test_data_loader_workers_see_the_same_images(rows: dict[str, Any]) -> None:
     data = pytest.importorskip("torch.utils.data")
     loader = data.DataLoader(rows["lazy"], batch_size=4, num_workers=2, collate_fn=list)
     assert all(same(row, rows["stored"]) for batch in loader for row in batch)
@@ -170,7 +170,7 @@ def test_a_plan_for_other_questions_is_refused(rows: dict[str, Any]) -> None:
         medq_deg.apply_plan(rows["clean"], medq_deg.make_plan([{"question_id": "q0", "modality": "CT"}]))
 
 
-def test_a_picture_needs_no_other_column(rows: dict[str, Any]) -> None:
+def test_a_image_needs_no_other_column(rows: dict[str, Any]) -> None:
     alone = rows["lazy"].select_columns(["image", "id"])
     assert all(same(row, rows["stored"]) for row in alone.select(range(4)))
 
@@ -203,7 +203,7 @@ def test_a_run_can_be_made_over_a_dataset_with_class_labels(rows: dict[str, Any]
 
 
 def test_the_authors_release_loads_from_a_folder_of_their_files(tmp_path: Path) -> None:
-    row = {"question": "What is in this MRI picture?", "A": "Liver", "B": "Spleen", "answer": "A", "modality": "MRI"}
+    row = {"question": "What is in this MRI image?", "A": "Liver", "B": "Spleen", "answer": "A", "modality": "MRI"}
     write_tsv(tmp_path / "MedQ-Robust-good-test.tsv", [{"index": 1, "image": encoded(), **row}])
     made = {"degradation_type": "ghosting_artifact", "image": encoded()}
     write_tsv(

@@ -17,13 +17,13 @@ from medq_deg.data.build import MANIFEST, build
 from medq_deg.data.planned import PlannedRows
 from medq_deg.data.verify import verify
 from medq_deg.degradations.version import DEGRADATION_VERSION
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 RED = (255, 0, 0)
 
 
 def marked() -> NDArray[np.uint8]:
-    image = np.repeat(picture("ct_abdomen")[::2, ::2, None], 3, axis=2)
+    image = np.repeat(demo_image("ct_abdomen")[::2, ::2, None], 3, axis=2)
     return np.asarray(cv2.rectangle(image, (80, 80), (140, 130), RED, 3), np.uint8)
 
 

@@ -90,18 +90,18 @@ def test_the_first_known_skill_gives_task_and_level() -> None:
     assert task_and_level(["Unknown"]) == ("", "")
 
 
-def test_the_demo_has_real_pictures_with_three_or_more_questions_each() -> None:
+def test_the_demo_has_real_images_with_three_or_more_questions_each() -> None:
     clean = demo.DemoQuestions()
-    per_picture = Counter(record["image"] for record in clean._records)
-    assert len(per_picture) >= 18
-    assert min(per_picture.values()) >= 3
+    per_image = Counter(record["image"] for record in clean._records)
+    assert len(per_image) >= 18
+    assert min(per_image.values()) >= 3
     assert len({row["question_id"] for row in clean}) == len(clean)
     for row in clean:
         assert 3 <= len(row["options"]) <= 5
         assert row["task"]
         assert min(row["image"].size) >= 128
     notice = (demo.FOLDER / "NOTICE.md").read_text()
-    assert all(name.removesuffix(".png") in notice for name in per_picture)
+    assert all(name.removesuffix(".png") in notice for name in per_image)
 
 
 def test_every_letter_is_right_about_equally_often_in_the_demo() -> None:
@@ -110,11 +110,11 @@ def test_every_letter_is_right_about_equally_often_in_the_demo() -> None:
     assert max(letters.values()) - min(letters.values()) <= 6
 
 
-def test_demo_pictures_are_small_enough_for_the_wheel() -> None:
+def test_demo_images_are_small_enough_for_the_wheel() -> None:
     assert sum(path.stat().st_size for path in (demo.FOLDER / "images").iterdir()) < 4e6
 
 
-def test_demo_rows_hold_every_column_and_the_picture_of_their_seed() -> None:
+def test_demo_rows_hold_every_column_and_the_image_of_their_seed() -> None:
     rows = demo.rows()
     severe = next(i for i, row in enumerate(rows.columns()) if row["severity"] == 2)
     row = rows[severe]

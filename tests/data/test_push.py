@@ -156,7 +156,7 @@ def test_pushing_keeps_what_was_written_into_the_card(built: Path, hub: HubDoubl
     assert "# Ours\n\nSeen by Dr. A.\n" in hub.repositories["me/ours"]["README.md"].decode()
 
 
-def test_rows_made_on_the_fly_are_pushed_with_their_degraded_pictures(
+def test_rows_made_on_the_fly_are_pushed_with_their_degraded_images(
     built: Path, hub: HubDouble, tmp_path: Path
 ) -> None:
     code, _, errors = run(

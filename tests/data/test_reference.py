@@ -1,4 +1,4 @@
-"""Rows whose pictures are references stay degraded through whatever is done to a dataset."""
+"""Rows whose images are references stay degraded through whatever is done to a dataset."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import encoded, features
 from medq_deg.data.reference import places_of
 from medq_deg.data.schema import Question, row
-from medq_deg.demo import read_picture
+from medq_deg.demo import read_image
 from medq_deg.errors import ImageError, MedqDegError
 
 SOURCES = {
@@ -38,14 +38,14 @@ SOURCES = {
 }
 
 
-def picture(name: str) -> PillowImage.Image:
-    return read_picture(name).crop((100, 100, 196, 180))
+def cut(name: str) -> PillowImage.Image:
+    return read_image(name).crop((100, 100, 196, 180))
 
 
 def clean_rows() -> Iterator[dict[str, Any]]:
     for name, modality in SOURCES.items():
         question = Question(name, "What is shown?", ("this", "that"), "A", modality, (), "folder")
-        yield {**encoded(row(question, "none", 0, 0)), "image": {"bytes": encode_png(picture(name)), "path": None}}
+        yield {**encoded(row(question, "none", 0, 0)), "image": {"bytes": encode_png(cut(name)), "path": None}}
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def plan(clean: Dataset) -> medq_deg.data.plan.Plan:  # type: ignore[name-define
 def wanted(plan: Any) -> dict[str, NDArray[np.uint8]]:
     made = {}
     for planned in plan:
-        image = picture(planned.question_id)
+        image = cut(planned.question_id)
         modality = SOURCES[planned.question_id]
         if planned.severity:
             image = medq_deg.degrade(image, planned.degradation, planned.severity, planned.seed, modality=modality)
@@ -126,8 +126,8 @@ WAYS: dict[str, Callable[[Dataset, Path], Any]] = {
     "with_transform": lambda rows, _: rows.with_transform(lambda batch: batch),
     "DatasetDict": lambda rows, _: datasets.DatasetDict({"a": rows}).with_format(None)["a"],
     "to_iterable_dataset": lambda rows, _: rows.to_iterable_dataset(num_shards=2).shuffle(seed=1, buffer_size=5),
-    "map that leaves the picture": lambda rows, _: rows.map(lambda row: {"length": len(row["question"])}),
-    "map that reads the picture": lambda rows, _: rows.map(lambda row: {"width": row["image"].width}),
+    "map that leaves the image": lambda rows, _: rows.map(lambda row: {"length": len(row["question"])}),
+    "map that reads the image": lambda rows, _: rows.map(lambda row: {"width": row["image"].width}),
     "filter, shuffle, split": lambda rows, _: rows.filter(lambda row: row["severity"] > 0)
     .shuffle(seed=2)
     .train_test_split(0.5, seed=1)["train"],
@@ -145,7 +145,7 @@ def test_a_renamed_column_stays_degraded(rows: Dataset, wanted: Any) -> None:
     check(rows.rename_column("image", "scan"), wanted, column="scan")
 
 
-def test_several_processes_see_the_same_pictures(rows: Dataset, wanted: Any) -> None:
+def test_several_processes_see_the_same_images(rows: Dataset, wanted: Any) -> None:
     check(rows.map(lambda row: {"width": row["image"].width}, num_proc=2), wanted)
 
 
@@ -161,21 +161,21 @@ def test_several_processes_see_the_same_pictures(rows: Dataset, wanted: Any) -> 
         lambda clean: clean.filter(lambda row: True).sort("question_id"),
     ],
 )  # fmt: skip
-def test_clean_pictures_are_found_wherever_they_lie(
+def test_clean_images_are_found_wherever_they_lie(
     change: Callable[[Dataset], Dataset], clean: Dataset, plan: Any, wanted: Any
 ) -> None:
     check(medq_deg.apply_plan(change(clean), plan), wanted)
 
 
-def test_pictures_that_lie_in_files_are_not_copied(clean: Dataset) -> None:
+def test_images_that_lie_in_files_are_not_copied(clean: Dataset) -> None:
     for change in (clean, clean.shuffle(seed=1), clean.select(range(2)), clean.rename_column("image", "picture")):
         places_of(change, next(name for name in ("image", "picture") if name in change.column_names))
-    assert not (known.cache_folder() / "pictures").exists()
+    assert not (known.cache_folder() / "images").exists()
     places_of(in_memory(clean), "image")
-    assert len(list((known.cache_folder() / "pictures").iterdir())) == 1
+    assert len(list((known.cache_folder() / "images").iterdir())) == 1
 
 
-def test_no_column_but_the_picture_is_needed_and_labels_touch_no_picture(
+def test_no_column_but_the_image_is_needed_and_labels_touch_no_image(
     rows: Dataset, wanted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = list(rows["id"])
@@ -183,15 +183,15 @@ def test_no_column_but_the_picture_is_needed_and_labels_touch_no_picture(
         assert np.array_equal(np.asarray(each["image"]), wanted[name])
 
     def refuse(*arguments: Any, **options: Any) -> None:
-        raise AssertionError("a picture was made")
+        raise AssertionError("an image was made")
 
-    monkeypatch.setattr("medq_deg.data.reference._picture", refuse)
+    monkeypatch.setattr("medq_deg.data.reference._image", refuse)
     assert len(list(rows["answer"])) == len(rows)
     assert len(list(rows.select_columns(["severity"]))) == len(rows)
     assert rows.filter(lambda severity: severity == 2, input_columns="severity").num_rows
 
 
-def test_a_parquet_file_and_a_saved_folder_hold_the_degraded_pictures_themselves(
+def test_a_parquet_file_and_a_saved_folder_hold_the_degraded_images_themselves(
     rows: Dataset, wanted: Any, tmp_path: Path
 ) -> None:
     rows.to_parquet(str(tmp_path / "rows.parquet"))
@@ -204,7 +204,7 @@ def test_a_parquet_file_and_a_saved_folder_hold_the_degraded_pictures_themselves
     assert all(each["image"]["bytes"] for each in saved)
 
 
-def test_one_process_sees_degraded_pictures_without_importing_the_package_and_another_that_lacks_it_sees_none(
+def test_one_process_sees_degraded_images_without_importing_the_package_and_another_that_lacks_it_sees_none(
     rows: Dataset, wanted: Any, tmp_path: Path
 ) -> None:
     rows.select_columns(["id", "image"]).to_json(str(tmp_path / "rows.jsonl"))
@@ -232,13 +232,13 @@ def test_one_process_sees_degraded_pictures_without_importing_the_package_and_an
     assert without.stdout == ""
 
 
-def test_a_spawned_worker_sees_the_same_pictures(rows: Dataset, wanted: Any) -> None:
+def test_a_spawned_worker_sees_the_same_images(rows: Dataset, wanted: Any) -> None:
     data = pytest.importorskip("torch.utils.data")
     loader = data.DataLoader(rows, batch_size=4, num_workers=1, multiprocessing_context="spawn", collate_fn=list)
     check((each for batch in loader for each in batch), wanted)
 
 
-def test_clean_pictures_that_are_gone_or_changed_are_an_error_and_not_another_picture(
+def test_clean_images_that_are_gone_or_changed_are_an_error_and_not_another_image(
     clean: Dataset, plan: Any, tmp_path: Path
 ) -> None:
     clean.save_to_disk(str(tmp_path / "clean"))
@@ -246,9 +246,7 @@ def test_clean_pictures_that_are_gone_or_changed_are_an_error_and_not_another_pi
     file = next((tmp_path / "clean").glob("*.arrow"))
     other = in_memory(clean.select([3, 2, 1, 0]))
     file.unlink()
-    with pytest.raises(
-        MedqDegError, match=r"are gone; make the rows again, or store their pictures with .*cached=True"
-    ):
+    with pytest.raises(MedqDegError, match=r"are gone; make the rows again, or store their images with .*cached=True"):
         rows[0]
     other.save_to_disk(str(tmp_path / "other"))
     file.write_bytes(next((tmp_path / "other").glob("*.arrow")).read_bytes())
@@ -278,12 +276,12 @@ def test_a_reference_names_its_row_and_no_pixel(rows: Dataset, tmp_path: Path) -
 
 @pytest.mark.parametrize("path", ["", "x", "bubble-L1/row=1/q.png", "bubble/file=a&stamp=b&column=c&row=1/q.png"])
 def test_a_path_that_says_nothing_is_refused(path: str) -> None:
-    with pytest.raises(MedqDegError, match="is no reference to a picture"):
+    with pytest.raises(MedqDegError, match="is no reference to an image"):
         Image().decode_example({"bytes": None, "path": f"medq-deg://{path}"})
 
 
-def test_what_is_no_picture_is_refused_by_its_name(clean: Dataset, plan: Any) -> None:
-    broken = [{**each, "image": {"bytes": b"no picture", "path": None}} for each in clean.with_format(None)]
+def test_what_is_no_image_is_refused_by_its_name(clean: Dataset, plan: Any) -> None:
+    broken = [{**each, "image": {"bytes": b"no image", "path": None}} for each in clean.with_format(None)]
     rows = medq_deg.apply_plan(Dataset.from_list(broken, features=clean.features), plan)
-    with pytest.raises(ImageError, match=r"ct_abdomen\.png_none_L0.*not a picture"):
+    with pytest.raises(ImageError, match=r"ct_abdomen\.png_none_L0.*not an image"):
         rows[0]

@@ -12,7 +12,7 @@ from medq_deg.taxonomy import CATEGORY_LABELS, CATEGORY_OF, DEGRADATION_LABELS, 
 ASKED = Question("q7", "What?", ("a", "b"), "B", "CT", ("Counting",), "demo")
 
 
-def test_a_row_holds_every_column_but_the_picture_in_order() -> None:
+def test_a_row_holds_every_column_but_the_image_in_order() -> None:
     made = row(ASKED, "low_dose", 2, 11)
     assert tuple(made) == TEXT_COLUMNS
     assert made["id"] == "q7/low_dose/L2"

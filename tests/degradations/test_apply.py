@@ -67,7 +67,7 @@ def test_a_parameter_outside_its_limits_is_refused(
         degrade(ct, name, 1, **parameters)  # type: ignore[call-overload]
 
 
-def test_a_picture_that_exif_turns_comes_back_upright(ct: NDArray[np.uint8], tmp_path: Path) -> None:
+def test_a_image_that_exif_turns_comes_back_upright(ct: NDArray[np.uint8], tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(ct[:300]).save(tmp_path / "turned.jpg", exif=exif, quality=95)
@@ -105,11 +105,11 @@ def test_bad_rounding_and_modality_are_refused(ct: NDArray[np.uint8]) -> None:
         (Image.new("I;16", (64, 64)), "must have 8 bits a channel, got mode 'I;16'"),
         (Image.new("F", (64, 64)), "got mode 'F'"),
         (Image.new("RGBA", (64, 64), (9, 9, 9, 128)), "must be opaque"),
-        (Image.new("LAB", (64, 64)), "a picture of mode 'LAB' cannot be used"),
+        (Image.new("LAB", (64, 64)), "an image of mode 'LAB' cannot be used"),
         (Image.new("L", (1, 1)), "got 1 x 1 px"),
     ],
 )
-def test_a_picture_of_another_kind_is_refused_by_name(image: object, message: str) -> None:
+def test_a_image_of_another_kind_is_refused_by_name(image: object, message: str) -> None:
     with pytest.raises(ImageError, match=message):
         degrade(image, "gaussian_blur", 1)  # type: ignore[call-overload]
 

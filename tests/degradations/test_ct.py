@@ -21,15 +21,17 @@ from medq_deg.degradations.ct_low_dose import (
     noise_image,
     ray_noise,
 )
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 SIDE = 256
-PICTURES = ("ct_abdomen", "ct_chest_mediastinum", "ct_vertebra", "phantom")
+IMAGES = ("ct_abdomen", "ct_chest_mediastinum", "ct_vertebra", "phantom")
 
 
 def scan(name: str, height: int = SIDE, width: int = SIDE) -> NDArray[np.float32]:
-    """A picture on an odd or even grid, zero outside its inscribed circle, in [0, 1]."""
-    source = shepp_logan_phantom().astype(np.float32) if name == "phantom" else picture(name).astype(np.float32) / 255
+    """An image on an odd or even grid, zero outside its inscribed circle, in [0, 1]."""
+    source = (
+        shepp_logan_phantom().astype(np.float32) if name == "phantom" else demo_image(name).astype(np.float32) / 255
+    )
     image = cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA)
     image[~circle(height, width)] = 0
     return image
@@ -46,7 +48,7 @@ def psnr(a: NDArray[np.floating], b: NDArray[np.floating], where: NDArray[np.boo
     return float(-10 * np.log10(np.mean((a - b)[where] ** 2)))
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", IMAGES)
 @pytest.mark.parametrize(
     ("views", "arc", "start", "decibels"),
     [
@@ -70,7 +72,7 @@ def test_one_convolution_equals_projection_and_reconstruction(
 
 
 @pytest.mark.parametrize(("height", "width"), [(200, 280), (281, 199)])
-def test_a_picture_that_is_not_square_is_reconstructed_as_inside_a_square(height: int, width: int) -> None:
+def test_a_image_that_is_not_square_is_reconstructed_as_inside_a_square(height: int, width: int) -> None:
     image = scan("ct_abdomen", height, width)
     side = 2 * max(height, width)
     square = np.zeros((side, side), np.float32)
@@ -143,7 +145,7 @@ def full_simulation(image: NDArray[np.float32], photons: float, electronic: floa
     """Noise of whole scans: project, count photons, take the logarithm, reconstruct."""
     theta = np.arange(360) / 2
     integrals = radon(image.astype(float), theta, circle=False) * UNIT
-    assert integrals.max() < LARGEST_INTEGRAL, "the picture must not be dense enough to be rescaled"
+    assert integrals.max() < LARGEST_INTEGRAL, "the image must not be dense enough to be rescaled"
     rng = np.random.default_rng(0)
 
     def reconstruct(sinogram: NDArray[np.float64]) -> NDArray[np.float64]:

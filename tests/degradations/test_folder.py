@@ -1,4 +1,4 @@
-"""Folders of pictures and scans: every file is accounted for, windows and Hounsfield units from the command line."""
+"""Folders of images and scans: every file is accounted for, windows and Hounsfield units from the command line."""
 
 from __future__ import annotations
 
@@ -51,29 +51,29 @@ def test_every_file_of_a_folder_is_written_skipped_or_counted(run: Any, tmp_path
     files.written(source / "deep" / "report.dcm", files.dataset(stored, Modality="SR"))
     files.written(source / "tiny.dcm", files.dataset(stored[:10, :10]))
     Image.fromarray(np.full((64, 64), 90, np.uint8)).save(source / "a.png")
-    (source / "notes.txt").write_text("not a picture")
+    (source / "notes.txt").write_text("not an image")
     (source / "drawing.svg").write_text("<svg/>")
     (source / "unknown").write_bytes(b"what is this")
     (source / ".hidden").write_text("")
     code, said, errors = run("degrade", source, out, "-t", "gaussian_noise", "-s", 1)
     assert code == 1
-    assert "3 pictures written" in said
+    assert "3 images written" in said
     assert "5 skipped" in said
     lines = errors.splitlines()
-    assert "skipped 2 files: deep/report.dcm, report.dcm: DICOM: a structured report, not a picture" in lines
+    assert "skipped 2 files: deep/report.dcm, report.dcm: DICOM: a structured report, not an image" in lines
     assert any(
-        line.startswith("skipped 2 files: drawing.svg, unknown: not a picture that can be read") for line in lines
+        line.startswith("skipped 2 files: drawing.svg, unknown: not an image that can be read") for line in lines
     )
     assert any(line.startswith("skipped tiny.dcm: ") and "got 10 x 10 px" in line for line in lines)
-    assert "not pictures: notes.txt" in lines
+    assert "not images: notes.txt" in lines
     assert {path.relative_to(out).as_posix() for path in out.rglob("*.*")} == {"scan.png", "IM0001.png", "a.png"}
 
 
-def test_a_folder_without_a_picture_is_an_error(run: Any, tmp_path: Path) -> None:
+def test_a_folder_without_a_image_is_an_error(run: Any, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "notes.txt").write_text("text")
     code, _, errors = run("degrade", tmp_path / "in", tmp_path / "out", "-t", "bubble", "-s", 1)
-    assert (code, "the folder holds no picture and no scan" in errors) == (2, True)
+    assert (code, "the folder holds no image and no scan" in errors) == (2, True)
 
 
 def test_noise_of_a_dose_is_the_same_in_every_window(hu: NDArray[np.float64], tmp_path: Path) -> None:
@@ -119,12 +119,12 @@ def test_padding_stays_black_and_monochrome1_stays_inverted(hu: NDArray[np.float
 def test_a_file_s_own_modality_is_used_and_another_can_be_given(tmp_path: Path) -> None:
     stored = np.random.default_rng(0).integers(0, 4096, (64, 64)).astype(np.uint16)
     files.written(tmp_path / "in" / "x.dcm", files.dataset(stored, Modality="DX"))
-    picture = np.asarray(read_image(tmp_path / "in" / "x.dcm").image)
+    image = np.asarray(read_image(tmp_path / "in" / "x.dcm").image)
     seed = derive_seed(0, "x.dcm")
     for given, expected in ((None, "X-ray"), ("MRI", "MRI")):
         report = degrade_folder(tmp_path / "in", tmp_path / expected, "motion_blur", 2, 0, modality=given)
         made = np.asarray(Image.open(report.written[0]))
-        assert np.array_equal(made, degrade(picture, "motion_blur", 2, seed, modality=expected))
+        assert np.array_equal(made, degrade(image, "motion_blur", 2, seed, modality=expected))
     report = degrade_folder(tmp_path / "in", tmp_path / "note", "low_dose", 1, 0)
     assert report.notes["low_dose is not meant for X-ray"] == 1
 
@@ -156,7 +156,7 @@ def test_16_bits_are_written_only_through_a_window_that_was_chosen(run: Any, tmp
     assert (tmp_path / "b" / "deep.png").exists()
 
 
-def test_names_keep_all_but_the_suffix_of_a_picture(tmp_path: Path) -> None:
+def test_names_keep_all_but_the_suffix_of_a_image(tmp_path: Path) -> None:
     stored = np.arange(1600, dtype=np.uint16).reshape(40, 40)
     for name in ("head.1.2", "head.1.3", "v.dcm", "V.IMA"):
         files.written(tmp_path / "in" / name, files.dataset(stored))

@@ -12,7 +12,7 @@ from medq_deg.degradations.blur import gaussian_blur, line_kernel, low_resolutio
 from medq_deg.degradations.intensity import adjust_brightness, exposure, reduce_contrast
 from medq_deg.degradations.motion import draw_angle, object_rotation
 from medq_deg.degradations.noise import LUMINANCE_SHARE, gaussian_noise
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -21,7 +21,7 @@ def rng(seed: int = 1) -> np.random.Generator:
 
 @pytest.fixture(scope="module")
 def image() -> NDArray[np.float32]:
-    return picture("xray_chest_pa")[:400].astype(np.float32)
+    return demo_image("xray_chest_pa")[:400].astype(np.float32)
 
 
 @pytest.mark.parametrize("sigma", [3 / 499, 7 / 499, 0.03])

@@ -67,7 +67,7 @@ def test_a_bubble_blurs_inside_and_leaves_the_outside_alone(histology: np.ndarra
         slice(int(rows.mean()) - 40, int(rows.mean()) + 40),
         slice(int(columns.mean()) - 40, int(columns.mean()) + 40),
     )
-    sharp, soft = (np.abs(np.diff(picture[centre], axis=0)).mean() for picture in (section, result))
+    sharp, soft = (np.abs(np.diff(image[centre], axis=0)).mean() for image in (section, result))
     assert soft < 0.5 * sharp
 
 

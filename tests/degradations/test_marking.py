@@ -1,4 +1,4 @@
-"""Coloured markings on grey pictures: kept as they are, and without a trace in the picture under them."""
+"""Coloured markings on grey images: kept as they are, and without a trace in the image under them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medq_deg import degrade
 from medq_deg.degradations.marking import lift
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 Image = NDArray[np.uint8]
 Draw = Callable[[Image, tuple[int, int, int]], object]
@@ -35,7 +35,7 @@ TYPES = ("exposure", "ghosting", "gaussian_blur", "limited_angle", "undersamplin
 
 
 def grey(name: str = "ct_abdomen") -> Image:
-    return np.repeat(picture(name)[..., None], 3, axis=2)
+    return np.repeat(demo_image(name)[..., None], 3, axis=2)
 
 
 def psnr(a: Image, b: Image, where: NDArray[np.bool_]) -> float:
@@ -51,14 +51,14 @@ def test_a_kept_marking_is_as_if_drawn_after_the_degradation(shape: str, colour:
     near = cv2.dilate((marked != clean).any(axis=2).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     lifted = lift(marked)
     assert lifted is not None
-    assert psnr(lifted.grey, clean[..., 0], near) > 17, "the picture under the marking is restored"
+    assert psnr(lifted.grey, clean[..., 0], near) > 17, "the image under the marking is restored"
     assert np.array_equal(lifted.grey[~near], clean[~near][:, 0])
     for name in TYPES:
         truth = degrade(clean, name, 2, 1)
         SHAPES[shape](truth, COLOURS[colour])
         kept = degrade(marked, name, 2, 1, keep_marking=True)
         assert psnr(kept, truth, near) > 24, (name, "around it: no halo, no streak")
-        assert psnr(kept, truth, ~near) > 36, (name, "elsewhere: the marking is not smeared into the picture")
+        assert psnr(kept, truth, ~near) > 36, (name, "elsewhere: the marking is not smeared into the image")
         core = (marked == COLOURS[colour]).all(axis=2)
         assert np.array_equal(kept[core], marked[core]), (name, "its own pixels are as they were")
 
@@ -106,14 +106,14 @@ def test_a_solid_overlay_and_a_marking_at_the_edge_are_kept() -> None:
     assert np.array_equal(result[120:270, 0:180], overlay[120:270, 0:180])
 
 
-def test_a_marking_moves_with_a_rotated_picture() -> None:
+def test_a_marking_moves_with_a_rotated_image() -> None:
     image = grey()
     box(image, (255, 0, 0))
     kept = degrade(image, "object_rotation", 2, 1, keep_marking=True)
     assert np.array_equal(kept, degrade(image, "object_rotation", 2, 1))
 
 
-def test_a_colour_picture_has_no_marking(histology: Image, ct: Image) -> None:
+def test_a_colour_image_has_no_marking(histology: Image, ct: Image) -> None:
     assert lift(histology) is None
     assert lift(ct) is None
     assert lift(ct[..., None]) is None
@@ -122,7 +122,7 @@ def test_a_colour_picture_has_no_marking(histology: Image, ct: Image) -> None:
 
 
 @pytest.mark.parametrize("stray", ["one pixel", "a marking"])
-def test_a_picture_that_is_grey_but_for_few_pixels_gets_grey_noise(stray: str) -> None:
+def test_a_image_that_is_grey_but_for_few_pixels_gets_grey_noise(stray: str) -> None:
     image = grey("xray_chest_pa")
     if stray == "one pixel":
         image[40, 50, 0] ^= 1

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from medq_deg import degrade
 from medq_deg.degradations.mri import bias_field, cartesian_mask, ghosting, object_movement, polynomial, undersampling
 from medq_deg.errors import ImageError
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 
 @pytest.fixture(scope="module", params=["mri_liver", "mri_cardiac"])
 def image(request: pytest.FixtureRequest) -> NDArray[np.float32]:
-    return picture(request.param)[:, 10:].astype(np.float32)  # not square
+    return demo_image(request.param)[:, 10:].astype(np.float32)  # not square
 
 
 def rng(seed: int = 1) -> np.random.Generator:
@@ -47,17 +47,17 @@ def test_a_severe_scan_samples_a_subset_of_the_mild_one() -> None:
     assert severe.sum() < mild.sum()
 
 
-def test_all_lines_give_the_picture_back(image: NDArray[np.float32]) -> None:
+def test_all_lines_give_the_image_back(image: NDArray[np.float32]) -> None:
     assert np.allclose(undersampling(image, rng(), center=1.0, acceleration=1.0), image, atol=1e-3)
 
 
-def test_a_mask_for_each_channel_colours_a_grey_picture() -> None:
-    grey = np.repeat(picture("mri_liver")[..., None], 3, axis=2)
+def test_a_mask_for_each_channel_colours_a_grey_image() -> None:
+    grey = np.repeat(demo_image("mri_liver")[..., None], 3, axis=2)
     shared = degrade(grey, "undersampling", 1, 2)
     authors = degrade(grey, "undersampling", 1, 2, mask="per_channel")
     assert np.array_equal(shared[..., 0], shared[..., 1])
-    with pytest.raises(ImageError, match="needs an RGB picture"):
-        degrade(picture("mri_liver"), "undersampling", 1, 2, mask="per_channel")
+    with pytest.raises(ImageError, match="needs an RGB image"):
+        degrade(demo_image("mri_liver"), "undersampling", 1, 2, mask="per_channel")
     assert not np.array_equal(authors[..., 0], authors[..., 1])
 
 
@@ -91,7 +91,7 @@ def test_the_k_space_model_keeps_the_mean(image: NDArray[np.float32]) -> None:
     assert result.mean() == pytest.approx(image.mean(), rel=0.05)
 
 
-def test_no_movement_gives_the_picture_back(image: NDArray[np.float32]) -> None:
+def test_no_movement_gives_the_image_back(image: NDArray[np.float32]) -> None:
     result = object_movement(image, rng(), segments=5, shift=0.0, degrees=0.0)
     assert np.allclose(result, image, atol=0.02)
 
@@ -104,7 +104,7 @@ def test_a_movement_before_the_scan_is_a_shift_of_the_whole_body(image: NDArray[
 def test_movement_reads_each_line_from_the_body_at_its_position(image: NDArray[np.float32]) -> None:
     """With translations alone, each run of lines of the full Fourier plane carries its own phase ramp."""
     height, width = image.shape
-    padded = np.zeros((2 * height, 2 * width), np.float32)  # room, so that nothing leaves the picture
+    padded = np.zeros((2 * height, 2 * width), np.float32)  # room, so that nothing leaves the image
     padded[height // 2 : height // 2 + height, width // 2 : width // 2 + width] = image
     smooth = np.abs(np.fft.ifft2(np.fft.fft2(padded) * _low_pass(padded.shape))).astype(np.float32)
     result = object_movement(smooth, rng(3), segments=3, shift=0.01, degrees=0.0)
@@ -134,7 +134,7 @@ def _low_pass(shape: tuple[int, int]) -> NDArray[np.float64]:
     return np.exp(-((ky**2 + kx**2) / (2 * 0.05**2)))
 
 
-def test_a_bias_field_of_no_strength_gives_the_picture_back(image: NDArray[np.float32]) -> None:
+def test_a_bias_field_of_no_strength_gives_the_image_back(image: NDArray[np.float32]) -> None:
     assert np.array_equal(bias_field(image, rng(), lowest=1.0, highest=1.0), image)
 
 
@@ -143,7 +143,7 @@ def test_the_polynomial_field_is_torchio_s() -> None:
 
     order, shape = 3, (40, 56)
     draws = rng(9).uniform(-0.5, 0.5, (order + 1, order + 1))
-    # TorchIO lists coefficients of x**i y**j z**k, all i + j + k up to the order; our picture is its x, y plane.
+    # TorchIO lists coefficients of x**i y**j z**k, all i + j + k up to the order; our image is its x, y plane.
     coefficients, listed = np.zeros((order + 1, order + 1)), []
     for i in range(order + 1):
         for j in range(order + 1 - i):

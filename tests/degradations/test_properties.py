@@ -1,4 +1,4 @@
-"""What must hold for every degradation on every picture."""
+"""What must hold for every degradation on every image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from PIL import Image
 from medq_deg import DEGRADATIONS, degrade
 from medq_deg.demo import FOLDER
 from medq_deg.taxonomy import DEGRADATION_NAMES
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 names = st.sampled_from(DEGRADATION_NAMES)
 sizes = st.tuples(st.integers(32, 200), st.integers(32, 200)) | st.sampled_from(
@@ -26,7 +26,7 @@ sizes = st.tuples(st.integers(32, 200), st.integers(32, 200)) | st.sampled_from(
 
 def anatomy(height: int, width: int, *, colour: bool) -> NDArray[np.uint8]:
     """A real section, stretched to any size."""
-    source = picture("histo_hgsc_nest" if colour else "ct_chest_mediastinum")
+    source = demo_image("histo_hgsc_nest" if colour else "ct_chest_mediastinum")
     return np.asarray(cv2.resize(source, (width, height), interpolation=cv2.INTER_AREA))
 
 
@@ -48,7 +48,7 @@ def test_shape_and_dtype_are_kept_and_the_input_is_not_touched(
 
 @settings(max_examples=40, deadline=None)
 @given(name=names, size=sizes, mode=st.sampled_from(["L", "RGB"]))
-def test_a_pillow_picture_comes_back_as_the_array_does(name: str, size: tuple[int, int], mode: str) -> None:
+def test_a_pillow_image_comes_back_as_the_array_does(name: str, size: tuple[int, int], mode: str) -> None:
     array = anatomy(*size, colour=mode == "RGB")
     result = degrade(Image.fromarray(array), name, 2, 5)
     assert result.mode == mode
@@ -70,7 +70,7 @@ def test_another_seed_gives_other_bytes_where_the_type_is_random(name: str, mri:
 
 
 @pytest.mark.parametrize("name", DEGRADATION_NAMES)
-def test_a_grey_picture_in_three_channels_stays_grey_and_equals_the_single_channel(
+def test_a_grey_image_in_three_channels_stays_grey_and_equals_the_single_channel(
     name: str, mri: NDArray[np.uint8]
 ) -> None:
     result = degrade(np.repeat(mri[..., None], 3, axis=2), name, 2, 3)
@@ -84,7 +84,7 @@ PREFIXES |= {"histopathology": "histo"}
 
 
 @pytest.mark.parametrize("name", DEGRADATION_NAMES)
-def test_l2_is_further_from_the_original_than_l1_on_every_picture(name: str) -> None:
+def test_l2_is_further_from_the_original_than_l1_on_every_image(name: str) -> None:
     for modality in DEGRADATIONS[name].modalities:
         for path in sorted((FOLDER / "images").glob(f"{PREFIXES.get(modality, 'none')}_*.png")):
             image = cv2.resize(np.asarray(Image.open(path)), None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
@@ -97,7 +97,7 @@ def test_l2_is_further_from_the_original_than_l1_on_every_picture(name: str) -> 
 
 
 @pytest.mark.parametrize("name", DEGRADATION_NAMES)
-def test_no_picture_gives_nan_or_a_warning(name: str) -> None:
+def test_no_image_gives_nan_or_a_warning(name: str) -> None:
     with np.errstate(all="raise", under="ignore"):
         for level in (0, 255):
             flat = np.full((40, 56), level, np.uint8)
@@ -137,7 +137,7 @@ def test_l1_and_l2_share_direction_and_position(histology: NDArray[np.uint8], mr
 
 
 def test_severity_means_the_same_at_any_resolution() -> None:
-    large = picture("ct_chest_mediastinum")
+    large = demo_image("ct_chest_mediastinum")
     small = cv2.resize(large, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     for name in ("gaussian_blur", "motion_blur", "object_movement", "dark_spots", "bias_field"):
         at_large = cv2.resize(degrade(large, name, 2, 9), small.shape[::-1], interpolation=cv2.INTER_AREA)

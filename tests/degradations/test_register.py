@@ -124,7 +124,7 @@ def test_an_incomplete_or_contradictory_entry_is_refused(changes: dict[str, Any]
         (lambda image: image.astype(complex), "got complex"),
     ],
 )
-def test_a_result_that_is_no_picture_is_named(result: Any, problem: str, mri: np.ndarray) -> None:
+def test_a_result_that_is_no_image_is_named(result: Any, problem: str, mri: np.ndarray) -> None:
     def broken(image: Any, rng: Any) -> Any:
         return result(image)
 

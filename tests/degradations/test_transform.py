@@ -28,7 +28,7 @@ def test_the_seed_of_the_composition_decides(histology: NDArray[np.uint8]) -> No
 
     assert run(1) == run(1)
     assert run(1) != run(2)
-    assert len(set(run(1))) == 3, "each picture gets noise of its own"
+    assert len(set(run(1))) == 3, "each image gets noise of its own"
 
 
 def test_replay_gives_the_same_bytes(histology: NDArray[np.uint8]) -> None:
@@ -47,7 +47,7 @@ def test_serialisation_keeps_every_argument(histology: NDArray[np.uint8]) -> Non
         assert getattr(copy, name) == getattr(transform, name)
 
 
-def test_p_0_leaves_the_picture_alone(histology: NDArray[np.uint8]) -> None:
+def test_p_0_leaves_the_image_alone(histology: NDArray[np.uint8]) -> None:
     assert np.array_equal(A.Compose([Degrade("bubble", 2, p=0.0)])(image=histology)["image"], histology)
 
 
@@ -75,7 +75,7 @@ def test_masks_boxes_and_points_are_left_alone(name: str) -> None:
     assert result["keypoints"] == pytest.approx(np.array([[55, 30]]))
 
 
-def test_a_rotation_moves_mask_box_and_point_with_the_picture() -> None:
+def test_a_rotation_moves_mask_box_and_point_with_the_image() -> None:
     result = targets("object_rotation")
     mask = result["mask"]
     assert set(np.unique(mask)) == {0, 7}
@@ -84,7 +84,7 @@ def test_a_rotation_moves_mask_box_and_point_with_the_picture() -> None:
     assert overlap > 0.95
     rows, columns = np.nonzero(mask)
     box = result["bboxes"][0]
-    # The upright box around the turned one, up to a pixel and the picture's edge.
+    # The upright box around the turned one, up to a pixel and the image's edge.
     assert box == pytest.approx([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], abs=2.5)
     assert result["keypoints"][0] == pytest.approx([columns.mean(), rows.mean()], abs=1.5)
 
@@ -121,7 +121,7 @@ def test_a_bad_argument_is_refused_when_the_transform_is_made() -> None:
         Degrade("fog", 1)
 
 
-def test_the_transform_s_picture_is_that_of_degrade(ct: NDArray[np.uint8]) -> None:
+def test_the_transform_s_image_is_that_of_degrade(ct: NDArray[np.uint8]) -> None:
     transform = Degrade("low_dose", 1)
     assert np.array_equal(transform.apply(ct, seed=77), degrade(ct, "low_dose", 1, 77))
 
@@ -158,7 +158,7 @@ def test_the_transform_works_in_data_loader_workers(mri: NDArray[np.uint8]) -> N
 
     made = np.concatenate([b.numpy() for b in data.DataLoader(Augmented(mri), batch_size=2, num_workers=2)])
     assert made.shape == (8, *mri.shape)
-    assert len({picture.tobytes() for picture in made}) > 1
+    assert len({image.tobytes() for image in made}) > 1
 
 
 class Noisy:
@@ -191,7 +191,7 @@ def test_two_workers_and_two_epochs_never_repeat_and_one_seed_repeats_all(method
     assert not set(epochs(method, 2, persistent=persistent, number=1)) & set(first)
 
 
-def test_a_type_and_a_level_are_drawn_for_each_picture(mri: NDArray[np.uint8]) -> None:
+def test_a_type_and_a_level_are_drawn_for_each_image(mri: NDArray[np.uint8]) -> None:
     transform = Degrade(["gaussian_noise", "Motion blur", "ghosting"], severity=("mild", 2), modality="MRI", seed=3)
     drawn = [transform.get_params() for _ in range(60)]
     pairs = {(params["name"], params["severity"]) for params in drawn}

@@ -14,12 +14,12 @@ from medq_deg.degradations import HU_RANGE, RangeWarning
 from medq_deg.degradations.ct_low_dose import WATER_PER_MM
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.taxonomy import DEGRADATION_NAMES
-from tests.conftest import picture
+from tests.conftest import demo_image
 
 
 def suitable(name: str) -> NDArray[np.uint8]:
     colour = "histopathology" in DEGRADATIONS[name].modalities or "dermoscopy" in DEGRADATIONS[name].modalities
-    return np.ascontiguousarray(picture("histo_hgsc_nest" if colour else "mri_liver")[:230, :260])
+    return np.ascontiguousarray(demo_image("histo_hgsc_nest" if colour else "mri_liver")[:230, :260])
 
 
 @pytest.mark.parametrize("severity", [1, 2])
@@ -49,7 +49,7 @@ def test_the_dtype_of_a_result_is_that_of_the_values(dtype: type, mri: NDArray[n
 
 def test_a_range_that_cuts_much_is_warned_about_and_cut(mri: NDArray[np.uint8]) -> None:
     values = mri.astype(np.float32)
-    with pytest.warns(RangeWarning, match="value_range 50 to 255 cuts .* % of the picture's values, which run from"):
+    with pytest.warns(RangeWarning, match="value_range 50 to 255 cuts .* % of the image's values, which run from"):
         result = degrade(values, "undersampling", 1, value_range=(50, 255))
     assert result.min() >= 50
     with warnings.catch_warnings():
@@ -76,7 +76,7 @@ def test_a_range_that_cuts_much_is_warned_about_and_cut(mri: NDArray[np.uint8]) 
 )
 def test_a_bad_range_window_or_spacing_is_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(MedqDegError, match=problem):
-        degrade(picture("ct_abdomen"), "low_dose", 1, **options)  # type: ignore[call-overload]
+        degrade(demo_image("ct_abdomen"), "low_dose", 1, **options)  # type: ignore[call-overload]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_bad_range_window_or_spacing_is_refused(options: dict[str, object], pr
         (Image.new("F", (64, 64)), "numpy arrays"),
     ],
 )
-def test_values_that_are_no_picture_are_refused(image: object, problem: str) -> None:
+def test_values_that_are_no_image_are_refused(image: object, problem: str) -> None:
     with pytest.raises(ImageError, match=problem):
         degrade(image, "ghosting", 1, value_range=(0, 1))  # type: ignore[call-overload]
 

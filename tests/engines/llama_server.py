@@ -1,6 +1,6 @@
 """llama.cpp's own HTTP server, which the wheel of xllamacpp holds: python llama_server.py MODEL MMPROJ PORT SLOTS.
 
-SLOTS is the most choices that it gives to one request. An empty MMPROJ serves the model without pictures.
+SLOTS is the most choices that it gives to one request. An empty MMPROJ serves the model without images.
 """
 
 from __future__ import annotations

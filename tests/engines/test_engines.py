@@ -195,7 +195,7 @@ def test_a_backend_that_is_not_there_ends_the_run_in_the_proxys_words(litellm: E
 
 def test_a_model_without_its_vision_part_is_told_once(weights: Path) -> None:
     with llama(weights, free_port(), eyes=False) as engine:
-        said = "'tiny' at .* takes no pictures: HTTP 500: image input is not supported"
+        said = "'tiny' at .* takes no images: HTTP 500: image input is not supported"
         with pytest.raises(MedqDegError, match=said):
             list(model(engine).answer(Rows(30), 4))
 

@@ -67,7 +67,7 @@ def test_a_changed_right_letter_or_question_is_told(edit: dict[str, str], whole:
     assert checks(whole) == [
         "The rows are not those that the run was made with: rows.jsonl was changed since it began."
     ]
-    # An old run does not say which code made its pictures.
+    # An old run does not say which code made its images.
     path = whole / "run.json"
     run = json.loads(path.read_text())
     del run["environment"]["degradations"]

@@ -32,7 +32,7 @@ ANSWERS = {row["id"]: (row["answer"], row["options"], row["severity"]) for row i
 
 
 class Seeing:
-    """Sees the picture as often as `sight` says at the row's severity; else it takes the first letter that it sees."""
+    """Sees the image as often as `sight` says at the row's severity; else it takes the first letter that it sees."""
 
     takes_orders = True
 
@@ -57,12 +57,12 @@ class Seeing:
 
 
 def ask(out: Path, model: Seeing | None = None, *, parser: str = "strict", seed: int = 0, **controls: Any) -> Path:
-    rows = [{**row, "image": PICTURE} for row in demo.rows()[:ROWS].columns()]
+    rows = [{**row, "image": IMAGE} for row in demo.rows()[:ROWS].columns()]
     evaluate(model or Seeing(), rows, out, data_name="demo", parser=parser, seed=seed, controls=Controls(**controls))
     return out
 
 
-PICTURE = demo.rows()[0]["image"]
+IMAGE = demo.rows()[0]["image"]
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +70,8 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("runs")
     return {
         "main": ask(folder / "main"),
-        "blind": ask(folder / "blind", picture="none"),
-        "grey": ask(folder / "grey", picture="grey"),
+        "blind": ask(folder / "blind", image="none"),
+        "grey": ask(folder / "grey", image="grey"),
         "orders": ask(folder / "orders", orders=5),
         "subset": ask(folder / "subset", subset=150),
     }
@@ -87,7 +87,7 @@ def right_share(out: Path, severity: int, unread: float = 0.0) -> float:
     return float(np.mean(credits))
 
 
-def test_score_says_what_the_picture_adds_and_how_much_of_that_is_kept(runs: dict[str, Path]) -> None:
+def test_score_says_what_the_image_adds_and_how_much_of_that_is_kept(runs: dict[str, Path]) -> None:
     result = score_run(runs["main"], blind=runs["blind"], n_resamples=100)
     blind = right_share(runs["blind"], 0, unread=1.0)
     gain = right_share(runs["main"], 0) - blind
@@ -101,32 +101,32 @@ def test_score_says_what_the_picture_adds_and_how_much_of_that_is_kept(runs: dic
     assert control_sentences(run.controls)[0].startswith("Blind, on ")
 
 
-def test_a_model_that_looks_at_no_picture_is_told_so_first(runs: dict[str, Path], tmp_path: Path) -> None:
+def test_a_model_that_looks_at_no_image_is_told_so_first(runs: dict[str, Path], tmp_path: Path) -> None:
     blindfolded = Seeing((0.0, 0.0, 0.0), "blindfolded")
     main = ask(tmp_path / "main", blindfolded)
-    blind = ask(tmp_path / "blind", blindfolded, picture="none")
+    blind = ask(tmp_path / "blind", blindfolded, image="none")
     (run,) = collect([main], blind=[blind], n_resamples=100)
     assert run.controls is not None
     first, _, kept, *_ = control_sentences(run.controls)
-    assert "what this model answers does not come from the pictures" in first
-    assert kept == "Visual gain kept: not given, the picture adds too little to say."
+    assert "what this model answers does not come from the images" in first
+    assert kept == "Visual gain kept: not given, the image adds too little to say."
 
 
-def test_a_grey_picture_is_no_baseline_of_another_model_seed_parser_or_order(
+def test_a_grey_image_is_no_baseline_of_another_model_seed_parser_or_order(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:
     score_run(runs["main"], blind=runs["blind"], n_resamples=10)
     others = {
-        "another model ('seeing' and 'other')": ask(tmp_path / "a", Seeing(name="other"), picture="none"),
-        "another seed (0 and 1)": ask(tmp_path / "b", seed=1, picture="none"),
-        "another parser ('strict' and 'vlmevalkit')": ask(tmp_path / "c", parser="vlmevalkit", picture="none"),
-        "another orders (1 and 2)": ask(tmp_path / "d", orders=2, picture="none"),
+        "another model ('seeing' and 'other')": ask(tmp_path / "a", Seeing(name="other"), image="none"),
+        "another seed (0 and 1)": ask(tmp_path / "b", seed=1, image="none"),
+        "another parser ('strict' and 'vlmevalkit')": ask(tmp_path / "c", parser="vlmevalkit", image="none"),
+        "another orders (1 and 2)": ask(tmp_path / "d", orders=2, image="none"),
     }
     for told, blind in others.items():
         with pytest.raises(MedqDegError, match="is not the blind baseline of this run") as error:
             score_run(runs["main"], blind=blind, n_resamples=10)
         assert told in str(error.value)
-    with pytest.raises(MedqDegError, match="is no blind run, its pictures were shown"):
+    with pytest.raises(MedqDegError, match="is no blind run, its images were shown"):
         score_run(runs["main"], blind=runs["main"], n_resamples=10)
     with pytest.raises(MedqDegError, match="it is blind itself"):
         score_run(runs["grey"], blind=runs["blind"], n_resamples=10)
@@ -189,7 +189,7 @@ def test_the_report_shows_the_controls_of_its_runs(runs: dict[str, Path], tmp_pa
     write_report([runs["main"], runs["orders"]], tmp_path / "report.html", blind=[runs["blind"]], n_resamples=20)
     page = (tmp_path / "report.html").read_text()
     for told in (
-        "What the picture adds",
+        "What the image adds",
         "Votes by position, 5 options",
         "All thresholds",
         "Agreement shift over orders, the figure to quote",

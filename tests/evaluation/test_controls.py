@@ -202,7 +202,7 @@ def test_votes_in_orders_are_scored_checked_and_read_again(tmp_path: Path) -> No
     [
         ({"orders": 6}, "orders must be at most half of the votes, 5 of 10, got 6"),
         ({"orders": 0}, "orders must be 1 or more, got 0"),
-        ({"picture": "blurred"}, "unknown picture 'blurred'"),
+        ({"picture": "blurred"}, "unknown image 'blurred'"),
         ({"subset": ROWS + 1}, f"a subset of {ROWS + 1} rows is larger than the data, which has {ROWS}"),
         ({"subset": 9}, "whole questions, and at least 10 are needed"),
     ],
@@ -221,7 +221,7 @@ def test_controls_that_cannot_be_are_refused_before_anything_is_asked(
     ("controls", "told"),
     [
         ({"orders": 2}, "orders was 1, is 2"),
-        ({"picture": "none"}, "picture was 'shown', is 'none'"),
+        ({"picture": "none"}, "image was 'shown', is 'none'"),
         ({"subset": 100}, "subset.rows was None, is 100"),
     ],
 )
@@ -235,32 +235,32 @@ def test_a_run_is_not_continued_with_other_controls(controls: dict[str, Any], to
 # --- the blind baseline -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("picture", ["none", "grey"])
-def test_a_blind_run_asks_the_clean_questions_without_their_picture(picture: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("image", ["none", "grey"])
+def test_a_blind_run_asks_the_clean_questions_without_their_image(image: str, tmp_path: Path) -> None:
     class Unreadable(list[dict[str, Any]]):
-        """Rows whose pictures must not be read."""
+        """Rows whose images must not be read."""
 
         def __getitem__(self, index: Any) -> Any:
-            raise AssertionError("a picture was read")
+            raise AssertionError("an image was read")
 
     model = Seeing()
     rows = Unreadable({**row, "image": None} for row in demo.rows()[:ROWS].columns())
-    evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(picture=picture))  # type: ignore[arg-type]
+    evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))  # type: ignore[arg-type]
     clean = [row["id"] for row in demo.rows()[:ROWS].columns() if row["severity"] == 0]
     assert [query.id for query, _ in model.asked] == clean
-    if picture == "none":
+    if image == "none":
         assert all(query.image is None for query, _ in model.asked)
     else:
         grey = Image.new("L", (512, 512), 128)
         assert all(query.image is not None and query.image.tobytes() == grey.tobytes() for query, _ in model.asked)
-    assert settings(tmp_path / "run")["picture"] == picture
-    # Same seeds, so that only the picture differs.
+    assert settings(tmp_path / "run")["picture"] == image
+    # Same seeds, so that only the image differs.
     seen = Seeing()
     run(seen, tmp_path / "seen")
     assert {query.id: query.seed for query, _ in model.asked}.items() <= {q.id: q.seed for q, _ in seen.asked}.items()
 
 
-def test_a_model_that_insists_on_a_picture_is_told_to_take_grey(tmp_path: Path) -> None:
+def test_a_model_that_insists_on_a_image_is_told_to_take_grey(tmp_path: Path) -> None:
     class Raising(Seeing):
         def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
             for query in queries:
@@ -269,21 +269,21 @@ def test_a_model_that_insists_on_a_picture_is_told_to_take_grey(tmp_path: Path) 
     class Failing(Seeing):
         def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
             for query in queries:
-                yield Reply(query.id, error="no picture in the message")
+                yield Reply(query.id, error="no image in the message")
 
     with pytest.raises(MedqDegError, match=r"the model failed with AttributeError.*; a model or server that insists"):
-        run(Raising(), tmp_path / "raising", picture="none")
-    assert run(Failing(), tmp_path / "failing", picture="none").answered == 0
-    assert all(record["error"].endswith("--picture grey") for record in records(tmp_path / "failing"))
-    # With a picture, an error is the error it is.
+        run(Raising(), tmp_path / "raising", image="none")
+    assert run(Failing(), tmp_path / "failing", image="none").answered == 0
+    assert all(record["error"].endswith("--image grey") for record in records(tmp_path / "failing"))
+    # With an image, an error is the error it is.
     with pytest.raises(ZeroDivisionError):
         run(type("Broken", (Seeing,), {"answer": lambda *_: iter([1 // 0])})(), tmp_path / "broken")
 
 
 def test_a_blind_run_needs_clean_rows(tmp_path: Path) -> None:
     rows = [row for row in demo.rows()[:10] if row["severity"] > 0]
-    with pytest.raises(MedqDegError, match="picture 'none' asks the clean rows"):
-        evaluate(Seeing(), rows, tmp_path / "run", data_name="demo", controls=Controls(picture="none"))
+    with pytest.raises(MedqDegError, match="image 'none' asks the clean rows"):
+        evaluate(Seeing(), rows, tmp_path / "run", data_name="demo", controls=Controls(image="none"))
 
 
 # --- subsets ----------------------------------------------------------------------------------------------------------
@@ -314,9 +314,9 @@ def test_a_subset_is_whole_questions_in_hash_order_and_nested() -> None:
     assert take_subset(rows, len(rows)) == list(range(len(rows)))
 
 
-def test_a_subset_of_a_blind_run_has_the_questions_of_the_subset_with_pictures(tmp_path: Path) -> None:
+def test_a_subset_of_a_blind_run_has_the_questions_of_the_subset_with_images(tmp_path: Path) -> None:
     run(Seeing(), tmp_path / "seen", count=200, subset=120, seed=3)
-    run(Seeing(), tmp_path / "blind", count=200, subset=120, picture="none")
+    run(Seeing(), tmp_path / "blind", count=200, subset=120, image="none")
     assert settings(tmp_path / "seen")["subset"] == {"rows": 120, "of": 200, "seed": 0}
     seen = {row["id"] for row in read_lines(tmp_path / "seen" / "rows.jsonl") if row["severity"] == 0}
     assert seen == {row["id"] for row in read_lines(tmp_path / "blind" / "rows.jsonl")}

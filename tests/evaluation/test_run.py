@@ -333,7 +333,7 @@ def test_a_row_that_cannot_be_read_fails_alone(broken: Exception, tmp_path: Path
     assert sum(record["error"] is not None for _, record in shown) == 2
 
 
-def test_other_pictures_are_other_data(tmp_path: Path) -> None:
+def test_other_images_are_other_data(tmp_path: Path) -> None:
     run(Echo(), tmp_path / "run", data_version="build 1")
     with pytest.raises(MedqDegError, match=r"data\.fingerprint was"):
         run(Echo(), tmp_path / "run", data_version="build 2")

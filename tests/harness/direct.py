@@ -19,7 +19,7 @@ FIGURES = ("accuracy", "confidence", "calibration_shift")
 
 
 class Speaker:
-    """Answers in words, letters and refusals, and more often rightly on clean pictures."""
+    """Answers in words, letters and refusals, and more often rightly on clean images."""
 
     def describe(self) -> dict[str, Any]:
         return {"name": "org/speaker"}

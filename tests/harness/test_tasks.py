@@ -53,7 +53,7 @@ def test_means_over_rows_are_the_figures_of_all_rows() -> None:
 
 
 @pytest.mark.parametrize("export", [export_lmms_eval, export_lm_eval])
-def test_a_folder_holds_a_group_a_task_a_severity_and_the_rows_with_their_pictures(export: Any, tmp_path: Path) -> None:
+def test_a_folder_holds_a_group_a_task_a_severity_and_the_rows_with_their_images(export: Any, tmp_path: Path) -> None:
     asked = choose("demo", subset=SUBSET, severities=[0, 2])
     written = export(asked, tmp_path, 4)
     assert [path.name for path in written] == ["medq_deg.yaml", "medq_deg_l0.yaml", "medq_deg_l2.yaml"]
@@ -105,7 +105,7 @@ def test_the_demo_answered_in_lmms_eval_and_imported_is_the_direct_run(direct: P
                 prompt, _, visuals, number, task, split = request.args
                 doc = self.task_dict[task][split][number]
                 assert prompt == build_prompt(doc["question"], doc["options"])
-                assert [picture.mode for picture in visuals(doc)] == ["RGB"]
+                assert [image.mode for image in visuals(doc)] == ["RGB"]
                 answers.append(said[doc["id"]].popleft())
             return answers
 
@@ -137,7 +137,7 @@ def test_the_demo_answered_in_lm_eval_and_imported_is_the_direct_run(direct: Pat
     from lm_eval.tasks import TaskManager
 
     said = {name: deque(texts) for name, texts in texts_of(direct).items()}
-    pictures: dict[str, int] = defaultdict(int)
+    images: dict[str, int] = defaultdict(int)
 
     class Speaks(LM):
         MULTIMODAL = True
@@ -145,7 +145,7 @@ def test_the_demo_answered_in_lm_eval_and_imported_is_the_direct_run(direct: Pat
         def generate_until(self, requests: list[Any]) -> list[str]:
             for request in requests:
                 assert request.args[0].count("<image>") == 1
-                pictures[request.doc["id"]] += len(request.args[2]["visual"])
+                images[request.doc["id"]] += len(request.args[2]["visual"])
             return [said[request.doc["id"]].popleft() for request in requests]
 
         def loglikelihood(self, requests: list[Any]) -> Any: ...
@@ -156,7 +156,7 @@ def test_the_demo_answered_in_lm_eval_and_imported_is_the_direct_run(direct: Pat
     manager = TaskManager(include_path=str(tmp_path), include_defaults=False)
     found = simple_evaluate(Speaks(), tasks=["medq_deg"], task_manager=manager, bootstrap_iters=0)
     means_of(found["results"], direct)
-    assert set(pictures.values()) == {VOTES}
+    assert set(images.values()) == {VOTES}
     tracker = EvaluationTracker(output_path=str(tmp_path / "out"))
     tracker.general_config_tracker.model_name_sanitized = "speaker"
     tracker.date_id = "2026-11-25T10-15-00.0"

@@ -1,4 +1,4 @@
-"""The TSV files for VLMEvalKit, read as its class does: with pandas, options A to E, pictures by index."""
+"""The TSV files for VLMEvalKit, read as its class does: with pandas, options A to E, images by index."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
 
 
 def read(path: Path) -> pd.DataFrame:
-    """Load a file as VLMEvalKit does: plain `read_csv`, an index of text, and pictures that stand in another row."""
+    """Load a file as VLMEvalKit does: plain `read_csv`, an index of text, and images that stand in another row."""
     frame = pd.read_csv(path, sep="\t")
     frame["index"] = frame["index"].astype(str)
     frame["image"] = frame["image"].astype(str)
-    pictures = dict(zip(frame["index"], frame["image"], strict=True))
-    frame["image"] = [text if len(text) > 64 else pictures[text] for text in frame["image"]]
+    images = dict(zip(frame["index"], frame["image"], strict=True))
+    frame["image"] = [text if len(text) > 64 else images[text] for text in frame["image"]]
     return frame
 
 
@@ -44,7 +44,7 @@ def prompt_of(line: Any) -> str:
 
 
 def answered(exported: Sequence[Path], run: Path, out: Path, ending: str, model: str = "speaker") -> list[Path]:
-    """Write results as VLMEvalKit's inference does: all columns but the picture, and the prediction."""
+    """Write results as VLMEvalKit's inference does: all columns but the image, and the prediction."""
     said = texts_of(run)
     names = {file: name for name, file in FILES.items()}
     written = []
@@ -68,7 +68,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return export_vlmevalkit(choose("demo", subset=SUBSET), tmp_path_factory.mktemp("tsv"), VOTES)
 
 
-def test_its_class_asks_our_prompts_with_our_pictures_once_for_each_vote(exported: list[Path]) -> None:
+def test_its_class_asks_our_prompts_with_our_images_once_for_each_vote(exported: list[Path]) -> None:
     data = open_data("demo")
     rows = {row["id"]: (place, row) for place, row in enumerate(data.columns())}
     assert [path.name for path in exported] == list(FILES.values())
@@ -85,7 +85,7 @@ def test_its_class_asks_our_prompts_with_our_pictures_once_for_each_vote(exporte
                 shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(line["image"]))))
                 assert np.array_equal(shown, np.asarray(data[place]["image"]))
         assert set(frame.groupby("medq_id")["vote"].apply(tuple)) == {tuple(range(VOTES))}
-        # It never writes a file anew: two pictures must not share a name, and one picture needs one alone.
+        # It never writes a file anew: two images must not share a name, and one image needs one alone.
         assert frame.groupby("image_path")["image"].nunique().max() == 1
     assert len(seen) == len(set(seen)) == len(choose("demo", subset=SUBSET))
 
@@ -111,8 +111,8 @@ def test_the_demo_exported_answered_and_imported_is_the_direct_run(
 def asked_of(*questions: dict[str, Any]) -> Asked:
     base = next(iter(open_data("demo").columns()))
     rows = [{**base, "id": f"q{n}/none/L0", "question_id": f"q{n}", **each} for n, each in enumerate(questions)]
-    picture = Image.new("L", (64, 64), 7)
-    data = Data("made", "0" * 64, [{**row, "image": picture} for row in rows], {})  # type: ignore[arg-type]
+    image = Image.new("L", (64, 64), 7)
+    data = Data("made", "0" * 64, [{**row, "image": image} for row in rows], {})  # type: ignore[arg-type]
     return Asked(data, rows, list(range(len(rows))), {})
 
 

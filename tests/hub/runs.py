@@ -35,12 +35,12 @@ class Guesser:
 
 
 def benchmark_rows(source: str = "gmai", severities: tuple[int, ...] = (0, 1, 2)) -> list[dict[str, Any]]:
-    """Return the rows of some questions, with a gray picture: nobody looks at it."""
+    """Return the rows of some questions, with a gray image: nobody looks at it."""
     rows = list(demo.rows().columns())
     wanted = list(dict.fromkeys(row["question_id"] for row in rows))[:: 20 // QUESTIONS]
-    picture = Image.new("L", (64, 64), 128)
+    image = Image.new("L", (64, 64), 128)
     return [
-        {**row, "image": picture, "source": source}
+        {**row, "image": image, "source": source}
         for row in rows
         if row["question_id"] in wanted and row["severity"] in severities
     ]

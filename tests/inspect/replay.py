@@ -33,7 +33,7 @@ def replay(task: Task, run: Path, logs: Path, **options: Any) -> EvalLog:
 
 
 def _shown(image: str) -> str:
-    """Return the picture as the model gets it, wherever it is kept."""
+    """Return the image as the model gets it, wherever it is kept."""
     if image.startswith("data:"):
         return image
     return f"data:image/png;base64,{base64.b64encode(Path(image).read_bytes()).decode()}"

@@ -48,7 +48,7 @@ def hub(pushed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hub")
-def test_every_task_reads_all_rows_of_its_split_with_their_pictures(pushed: Path) -> None:
+def test_every_task_reads_all_rows_of_its_split_with_their_images(pushed: Path) -> None:
     tasks = reader.task_create_from_hf("hf/me/medq-deg")
     assert len(tasks) == len(TASKS)
     data = open_data(str(pushed))
@@ -63,9 +63,9 @@ def test_every_task_reads_all_rows_of_its_split_with_their_pictures(pushed: Path
             )  # fmt: skip
             text, image = sample.input[0].content
             assert text.text == row["question"]
-            head, _, picture = image.image.partition(",")
+            head, _, data = image.image.partition(",")
             assert head == "data:image/png;base64"
-            shown = open_image(base64.b64decode(picture))
+            shown = open_image(base64.b64decode(data))
             assert np.array_equal(np.asarray(shown), np.asarray(data[place]["image"]))
 
 

@@ -109,7 +109,7 @@ def test_a_broken_log_and_one_of_another_task_are_named(tmp_path: Path) -> None:
         import_results([table], "inspect", tmp_path / "run", data="demo")
 
 
-def test_a_log_of_the_same_rows_with_other_pictures_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_log_of_the_same_rows_with_other_images_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     log = short(tmp_path)
 
     def other(*names: str, **options: Any) -> Asked:

@@ -23,9 +23,9 @@ from medq_deg.models.prompts import build_prompt
 
 
 def message() -> list[ChatMessageUser]:
-    picture = base64.b64encode((FOLDER / "images" / "mri_liver.png").read_bytes()).decode()
+    image = base64.b64encode((FOLDER / "images" / "mri_liver.png").read_bytes()).decode()
     prompt = build_prompt("Which modality is it?", ["MRI", "CT", "X-ray", "ultrasound"])
-    content = [ContentImage(image=f"data:image/png;base64,{picture}"), ContentText(text=prompt)]
+    content = [ContentImage(image=f"data:image/png;base64,{image}"), ContentText(text=prompt)]
     return [ChatMessageUser(content=content)]  # type: ignore[list-item]
 
 
@@ -79,7 +79,7 @@ def test_an_unknown_argument_and_a_missing_model_are_named() -> None:
         anyio.run(lambda: model.generate(message()))
 
 
-def test_conversations_and_several_pictures_are_refused() -> None:
+def test_conversations_and_several_images_are_refused() -> None:
     model = get_model("medq_deg/demo", memoize=False)
     (user,) = message()
     both = ChatMessageUser(content=[*user.content, user.content[0]])

@@ -35,17 +35,17 @@ def test_figures_and_intervals_are_those_of_score_to_the_last_digit(direct: Path
     assert found["L2_change_from_l0_accuracy"] == change["accuracy"]
 
 
-def test_all_votes_in_one_request_with_pictures_in_files_give_the_same_figures(direct: Path, tmp_path: Path) -> None:
-    task = medq_deg(votes=VOTES, subset=SUBSET, choices=True, images=str(tmp_path / "pictures"))
+def test_all_votes_in_one_request_with_images_in_files_give_the_same_figures(direct: Path, tmp_path: Path) -> None:
+    task = medq_deg(votes=VOTES, subset=SUBSET, choices=True, images=str(tmp_path / "images"))
     log = replay(task, direct, tmp_path / "logs", log_images=False)
     found, wanted = metrics_of(log), score_run(direct)
     assert found["calibration_shift"] == wanted["calibration_shift"]
     assert found["calibration_shift_lower"] == wanted["calibration_shift_ci"][0]
-    assert len(list((tmp_path / "pictures").iterdir())) == len(task.dataset)
+    assert len(list((tmp_path / "images").iterdir())) == len(task.dataset)
     assert os.path.getsize(log.location) < 3_000 * len(task.dataset)
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "pictures").iterdir()}
-    medq_deg(votes=VOTES, subset=SUBSET, images=str(tmp_path / "pictures"))
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "pictures").iterdir()} == before
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()}
+    medq_deg(votes=VOTES, subset=SUBSET, images=str(tmp_path / "images"))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "images").iterdir()} == before
 
 
 def test_inspect_finds_the_task_by_its_name_and_takes_its_arguments(tmp_path: Path) -> None:

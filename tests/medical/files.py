@@ -19,7 +19,7 @@ NUMBER = "MRN0815"
 
 
 def shipped_files() -> Iterator[Path]:
-    """Every DICOM and NIfTI file in the packages that are installed: pictures, reports, broken ones."""
+    """Every DICOM and NIfTI file in the packages that are installed: images, reports, broken ones."""
     folders = [Path(pydicom.__file__).parent / "data", Path(nibabel.__file__).parent]
     for folder in folders:
         for path in sorted(folder.rglob("*")):

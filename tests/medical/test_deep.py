@@ -1,4 +1,4 @@
-"""Ordinary pictures of more than 8 bits: nothing is cut in silence, and a window says what is shown."""
+"""Ordinary images of more than 8 bits: nothing is cut in silence, and a window says what is shown."""
 
 from __future__ import annotations
 
@@ -25,30 +25,30 @@ def deep() -> NDArray[np.uint16]:
 def test_a_window_in_the_file_s_values_is_a_line(suffix: str, deep: NDArray[np.uint16], tmp_path: Path) -> None:
     path = tmp_path / f"deep.{suffix}"
     cv2.imwrite(str(path), deep[..., 0])
-    picture = read_image(path, window=(1000, 500))
+    image = read_image(path, window=(1000, 500))
     expected = np.clip((deep[..., 0] - 750.0) * 255 / 500, 0, 255)
-    assert np.abs(np.asarray(picture.image) - expected).max() <= 0.5 + 1e-9
-    assert (picture.bits, picture.window, picture.unit) == (16, (1000, 500), "")
-    assert picture.values is not None
-    assert np.array_equal(picture.values, deep[..., 0])
-    assert np.array_equal(np.asarray(picture.show(picture.values)), np.asarray(picture.image))
+    assert np.abs(np.asarray(image.image) - expected).max() <= 0.5 + 1e-9
+    assert (image.bits, image.window, image.unit) == (16, (1000, 500), "")
+    assert image.values is not None
+    assert np.array_equal(image.values, deep[..., 0])
+    assert np.array_equal(np.asarray(image.show(image.values)), np.asarray(image.image))
 
 
 def test_without_a_window_nearly_all_values_are_told_apart(deep: NDArray[np.uint16], tmp_path: Path) -> None:
     Image.fromarray(deep[..., 0]).save(tmp_path / "deep.png")
-    picture = read_image(tmp_path / "deep.png")
+    image = read_image(tmp_path / "deep.png")
     low, high = np.percentile(deep[..., 0], (0.5, 99.5))
-    assert picture.window == pytest.approx(((low + high) / 2, high - low), rel=0.01)
-    assert np.unique(np.asarray(picture.image)).size > 240
+    assert image.window == pytest.approx(((low + high) / 2, high - low), rel=0.01)
+    assert np.unique(np.asarray(image.image)).size > 240
 
 
 def test_floats_are_read_in_their_own_values(tmp_path: Path) -> None:
     values = np.linspace(-1, 1, 1600, dtype=np.float32).reshape(40, 40)
     values[0, 0] = np.nan
     Image.fromarray(values).save(tmp_path / "f.tif")
-    picture = read_image(tmp_path / "f.tif", window="0,2")
-    assert picture.bits == 32
-    assert np.abs(np.asarray(picture.image).reshape(-1)[1:] - (values.reshape(-1)[1:] + 1) * 127.5).max() <= 0.501
+    image = read_image(tmp_path / "f.tif", window="0,2")
+    assert image.bits == 32
+    assert np.abs(np.asarray(image.image).reshape(-1)[1:] - (values.reshape(-1)[1:] + 1) * 127.5).max() <= 0.501
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -56,16 +56,16 @@ def test_colour_of_16_bits_spans_its_bits(suffix: str, deep: NDArray[np.uint16],
     full = deep * 16
     path = tmp_path / f"c.{suffix}"
     cv2.imwrite(str(path), full[..., ::-1])
-    picture = read_image(path)
-    assert np.array_equal(np.asarray(picture.image), np.rint(full / 257))
-    assert (picture.bits, picture.values) == (16, None)
+    image = read_image(path)
+    assert np.array_equal(np.asarray(image.image), np.rint(full / 257))
+    assert (image.bits, image.values) == (16, None)
     with pytest.raises(ImageError, match="'lung' is in Hounsfield units"):
         read_image(path, window="lung")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_picture_comes_upright(orientation: int, deep: NDArray[np.uint16], tmp_path: Path) -> None:
-    """Held against Pillow's own turning of the same picture in 8 bits."""
+def test_a_turned_image_comes_upright(orientation: int, deep: NDArray[np.uint16], tmp_path: Path) -> None:
+    """Held against Pillow's own turning of the same image in 8 bits."""
     exif = Image.Exif()
     exif[274] = orientation
     for array, kind in ((deep[..., 0] // 16, "L"), (deep // 16, "RGB")):
@@ -109,9 +109,9 @@ def test_a_frame_of_a_deep_stack_is_chosen(deep: NDArray[np.uint16], tmp_path: P
     first, *rest = (Image.fromarray(np.ascontiguousarray(deep[..., k])) for k in range(3))
     first.save(tmp_path / "s.tif", save_all=True, append_images=rest)
     for k in range(3):
-        picture = read_image(tmp_path / "s.tif", frame=k)
-        assert picture.values is not None
-        assert np.array_equal(picture.values, deep[..., k])
+        image = read_image(tmp_path / "s.tif", frame=k)
+        assert image.values is not None
+        assert np.array_equal(image.values, deep[..., k])
     with pytest.raises(ImageError, match="this one has 3"):
         read_image(tmp_path / "s.tif")
 

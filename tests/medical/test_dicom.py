@@ -23,7 +23,7 @@ def shown(path: Path, **options: Any) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="module")
 def ramp() -> NDArray[np.float64]:
-    """Hounsfield units from air to bone, in a picture."""
+    """Hounsfield units from air to bone, in an image."""
     return np.linspace(-1000, 1500, 40 * 50).reshape(40, 50).round()
 
 
@@ -31,22 +31,22 @@ def test_every_file_that_the_packages_ship_is_read_or_refused_in_a_sentence() ->
     read, refused = [], {}
     for path in files.shipped_files():
         try:
-            picture = read_image(path)
+            image = read_image(path)
         except ImageError as error:
             refused[path.name] = str(error)
             continue
         read.append(path.name)
-        assert picture.image.mode in ("L", "RGB")
-        assert picture.values is None or picture.values.shape == picture.image.size[::-1]
+        assert image.image.mode in ("L", "RGB")
+        assert image.values is None or image.values.shape == image.image.size[::-1]
     assert len(read) >= 100, f"{len(read)} read"
     assert not any("\n" in reason for reason in refused.values())
     for name, reason in {
-        "rtplan.dcm": "a treatment plan, not a picture",
-        "rtstruct.dcm": "contours, not a picture",
-        "reportsi.dcm": "a structured report, not a picture",
-        "liver_1frame.dcm": "a segmentation, not a picture",
-        "waveform_ecg.dcm": "a waveform, not a picture",
-        "DICOMDIR": "a directory (DICOMDIR), not a picture",
+        "rtplan.dcm": "a treatment plan, not an image",
+        "rtstruct.dcm": "contours, not an image",
+        "reportsi.dcm": "a structured report, not an image",
+        "liver_1frame.dcm": "a segmentation, not an image",
+        "waveform_ecg.dcm": "a waveform, not an image",
+        "DICOMDIR": "a directory (DICOMDIR), not an image",
         "MR_truncated.dcm": "the pixels cannot be decoded",
     }.items():
         assert reason in refused[name]
@@ -63,9 +63,9 @@ def test_lossless_compression_and_byte_order_change_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", ["CT_small.dcm", "MR_small.dcm", "JPEG2000.dcm"])
 def test_values_are_those_of_pydicom(name: str) -> None:
     data = pydicom.dcmread(SHIPPED / name)
-    picture = read_image(SHIPPED / name)
-    assert picture.values is not None
-    assert np.allclose(picture.values, pydicom.pixels.apply_modality_lut(data.pixel_array, data))
+    image = read_image(SHIPPED / name)
+    assert image.values is not None
+    assert np.allclose(image.values, pydicom.pixels.apply_modality_lut(data.pixel_array, data))
 
 
 @pytest.mark.parametrize("function", ["LINEAR", "LINEAR_EXACT", "SIGMOID"])
@@ -74,19 +74,19 @@ def test_a_file_s_window_is_shown_as_the_standard_says(
     function: str, level: int, width: int, ramp: NDArray[np.float64], tmp_path: Path
 ) -> None:
     path = ct(tmp_path / "a.dcm", ramp, WindowCenter=level, WindowWidth=width, VOILUTFunction=function)
-    picture = read_image(path)
+    image = read_image(path)
     if width == 1:
-        assert picture.shown_by != "window of the file" or function == "SIGMOID"
+        assert image.shown_by != "window of the file" or function == "SIGMOID"
         return
-    assert picture.window == (level, width)
-    assert picture.unit == "HU"
+    assert image.window == (level, width)
+    assert image.unit == "HU"
     data = pydicom.dcmread(path)
     values = pydicom.pixels.apply_modality_lut(data.pixel_array, data)
     # pydicom's result has the range of the stored bits, after the rescale.
     reference = pydicom.pixels.apply_voi_lut(values, data)
     low, high = -1024, 4095 - 1024
     expected = np.rint((reference - low) * 255 / (high - low))
-    assert np.abs(np.asarray(picture.image).astype(float) - expected).max() <= 1
+    assert np.abs(np.asarray(image.image).astype(float) - expected).max() <= 1
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ def test_presets_and_numbers_are_level_and_width_in_hounsfield_units(
     window: str, level: int, width: int, ramp: NDArray[np.float64], tmp_path: Path
 ) -> None:
     path = ct(tmp_path / "a.dcm", ramp, WindowCenter=0, WindowWidth=100)
-    picture = read_image(path, window=window)
-    assert picture.window == (level, width)
+    image = read_image(path, window=window)
+    assert image.window == (level, width)
     expected = np.clip((ramp - level + width / 2) * 255 / width, 0, 255)
-    assert np.abs(np.asarray(picture.image) - expected).max() <= 0.5 + 1e-9
+    assert np.abs(np.asarray(image.image) - expected).max() <= 0.5 + 1e-9
 
 
 def test_a_ct_without_a_window_is_shown_as_soft_tissue(ramp: NDArray[np.float64], tmp_path: Path) -> None:
-    picture = read_image(ct(tmp_path / "a.dcm", ramp))
-    assert (picture.window, picture.unit, picture.modality) == ((40, 400), "HU", "CT")
-    assert (picture.slope, picture.intercept, picture.spacing_mm, picture.bits) == (1, -1024, (0.7, 0.7), 12)
+    image = read_image(ct(tmp_path / "a.dcm", ramp))
+    assert (image.window, image.unit, image.modality) == ((40, 400), "HU", "CT")
+    assert (image.slope, image.intercept, image.spacing_mm, image.bits) == (1, -1024, (0.7, 0.7), 12)
 
 
 def test_a_preset_is_refused_where_values_are_not_hounsfield_units(tmp_path: Path) -> None:
@@ -175,10 +175,10 @@ def test_an_enhanced_object_s_frames_have_their_own_scale_and_window(tmp_path: P
     )
     path = written(tmp_path / "e.dcm", made)
     for k in range(3):
-        picture = read_image(path, frame=k)
-        assert picture.values is not None
-        assert np.array_equal(picture.values, stored[k] * (k + 1.0) - 1000 - k)
-        assert (picture.window, picture.spacing_mm, picture.frame, picture.frames) == (
+        image = read_image(path, frame=k)
+        assert image.values is not None
+        assert np.array_equal(image.values, stored[k] * (k + 1.0) - 1000 - k)
+        assert (image.window, image.spacing_mm, image.frame, image.frames) == (
             (100 * k, 500),
             (0.5, 0.25),
             k,
@@ -227,9 +227,9 @@ def test_colour_of_16_bits_spans_its_bits(tmp_path: Path) -> None:
     ],
 )
 def test_the_modality_is_one_of_the_seven_or_none(code: str, modality: str | None, tmp_path: Path) -> None:
-    picture = read_image(written(tmp_path / "m.dcm", dataset(np.eye(40, dtype=np.uint8), Modality=code)))
-    assert picture.modality == modality
-    assert not any("XXXX" in note for note in picture.notes)
+    image = read_image(written(tmp_path / "m.dcm", dataset(np.eye(40, dtype=np.uint8), Modality=code)))
+    assert image.modality == modality
+    assert not any("XXXX" in note for note in image.notes)
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,7 @@ def test_the_modality_is_one_of_the_seven_or_none(code: str, modality: str | Non
     [
         ({"Modality": "SM", "TotalPixelMatrixColumns": 9000, "TotalPixelMatrixRows": 40}, "a whole slide"),
         ({"Modality": "SM", "ImageType": ["ORIGINAL", "PRIMARY", "LABEL", "NONE"]}, "a whole slide or its label"),
-        ({"Modality": "SEG"}, "a segmentation, not a picture"),
+        ({"Modality": "SEG"}, "a segmentation, not an image"),
         ({"Columns": 5000}, "sides of up to 4096 px, got 5000 x 40"),
         ({"BitsAllocated": 1, "BitsStored": 1, "HighBit": 0}, "one bit a pixel"),
         ({"Rows": None}, "size, depth or photometric interpretation is missing"),
@@ -245,7 +245,7 @@ def test_the_modality_is_one_of_the_seven_or_none(code: str, modality: str | Non
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "palette colour without a palette"),
     ],
 )
-def test_what_is_no_single_picture_is_refused(attributes: dict[str, Any], reason: str, tmp_path: Path) -> None:
+def test_what_is_no_single_image_is_refused(attributes: dict[str, Any], reason: str, tmp_path: Path) -> None:
     path = written(tmp_path / "r.dcm", dataset(np.eye(40, dtype=np.uint8), **attributes))
     with pytest.raises(ImageError, match=reason):
         read_image(path)

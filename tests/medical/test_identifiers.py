@@ -63,8 +63,8 @@ def test_neither_a_result_nor_a_refusal_quotes_the_header(
         path.write_bytes(data.replace(before, b"1.2.826.0.1.3680043."[: len(before)], 1))
     recwarn.clear()
     try:
-        picture = read_image(path)
-        said = f"{picture!r} {picture.notes} {picture.image.info} {vars(picture)}"
+        image = read_image(path)
+        said = f"{image!r} {image.notes} {image.image.info} {vars(image)}"
     except ImageError as error:
         said = str(error).removeprefix(f"{path}: ")
     out, err = capfd.readouterr()

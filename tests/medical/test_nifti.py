@@ -32,11 +32,11 @@ AFFINE = np.diag([0.8, 0.9, 5.0, 1.0])
 
 
 def test_the_right_is_on_the_left_and_the_front_is_up(tmp_path: Path) -> None:
-    picture = read_image(saved(tmp_path / "v.nii.gz", volume(), AFFINE))
-    assert picture.values is not None
-    assert picture.values.shape == (50, 40)
-    assert (picture.frame, picture.frames, picture.spacing_mm) == (3, 6, pytest.approx((0.9, 0.8)))
-    assert np.array_equal(picture.values, volume()[::-1, ::-1, 3].T)
+    image = read_image(saved(tmp_path / "v.nii.gz", volume(), AFFINE))
+    assert image.values is not None
+    assert image.values.shape == (50, 40)
+    assert (image.frame, image.frames, image.spacing_mm) == (3, 6, pytest.approx((0.9, 0.8)))
+    assert np.array_equal(image.values, volume()[::-1, ::-1, 3].T)
 
 
 @pytest.mark.parametrize(("order", "signs"), [*product(permutations(range(3)), product((1, -1), repeat=3))])
@@ -67,8 +67,8 @@ def test_slices_are_counted_along_the_thickest_axis(
     for axis in corner:
         where[axis] = slice(-5, None)
     array[tuple(where)] = 100
-    picture = read_image(saved(tmp_path / "v.nii", array, np.diag([*zooms, 1.0])), window="50,100")
-    shown = np.asarray(picture.image)
+    image = read_image(saved(tmp_path / "v.nii", array, np.diag([*zooms, 1.0])), window="50,100")
+    shown = np.asarray(image.image)
     assert shown.shape == shape
     assert (shown[:5, :5] == 255).all()
     assert shown.mean() < 3
@@ -76,18 +76,18 @@ def test_slices_are_counted_along_the_thickest_axis(
 
 def test_of_several_volumes_the_middle_one_is_taken_and_said(tmp_path: Path) -> None:
     array = np.stack([volume() + k for k in range(5)], axis=-1)
-    picture = read_image(saved(tmp_path / "v.nii", array, AFFINE), frame=0)
-    assert picture.values is not None
-    assert picture.values.min() == 2
-    assert "the middle one of several volumes" in picture.notes
+    image = read_image(saved(tmp_path / "v.nii", array, AFFINE), frame=0)
+    assert image.values is not None
+    assert image.values.min() == 2
+    assert "the middle one of several volumes" in image.notes
 
 
 def test_values_that_look_like_hounsfield_units_are_taken_for_them_and_said(tmp_path: Path) -> None:
     array = np.full((40, 40, 3), -1024, np.int16)
     array[10:30, 10:30] = 60
-    picture = read_image(saved(tmp_path / "ct.nii", array, AFFINE), window="brain")
-    assert (picture.unit, picture.modality, picture.window) == ("HU", "CT", (40, 80))
-    assert any("taken for them" in note for note in picture.notes)
+    image = read_image(saved(tmp_path / "ct.nii", array, AFFINE), window="brain")
+    assert (image.unit, image.modality, image.window) == ("HU", "CT", (40, 80))
+    assert any("taken for them" in note for note in image.notes)
     with pytest.raises(ImageError, match="'brain' is in Hounsfield units"):
         read_image(saved(tmp_path / "mr.nii", volume(), AFFINE), window="brain")
 
@@ -102,7 +102,7 @@ def test_a_volume_whose_affine_means_nothing_is_read_or_refused(row: float, tmp_
         assert sorted(read_image(path).image.size) in ([6, 40], [6, 50], [40, 50])
 
 
-def test_a_flat_picture_and_colour_are_read(tmp_path: Path) -> None:
+def test_a_flat_image_and_colour_are_read(tmp_path: Path) -> None:
     flat = read_image(saved(tmp_path / "flat.nii", volume()[..., 0], AFFINE))
     assert flat.image.size == (40, 50)
     colour = np.zeros((40, 50, 2), np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]))

@@ -1,4 +1,4 @@
-"""An installation without the extra says in a sentence what to install; ordinary pictures need nothing."""
+"""An installation without the extra says in a sentence what to install; ordinary images need nothing."""
 
 from __future__ import annotations
 

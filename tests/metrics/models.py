@@ -59,7 +59,7 @@ def hesitating_model(
 ) -> dict[str, list]:
     """Arguments of `calibration_shift` for a perfectly calibrated model that hesitates between two of four options.
 
-    On a clean picture its favourite has probability `clean` and is right that often; on a degraded one `degraded`.
+    On a clean image its favourite has probability `clean` and is right that often; on a degraded one `degraded`.
     """
     truth = rng.integers(4, size=questions)
     votes, severities = [], []

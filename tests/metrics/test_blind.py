@@ -1,4 +1,4 @@
-"""The blind baseline: what the picture adds, when the kept part of it is told, and what a refusal is worth."""
+"""The blind baseline: what the image adds, when the kept part of it is told, and what a refusal is worth."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_gain_and_kept_are_ratios_of_means_over_the_questions_of_both_runs():
         assert told["kept"][name] == pytest.approx((mean(rows, severity) - base) / (mean(rows, 0) - base))
         low, high = told["kept_ci"][name]
         assert low < told["kept"][name] < high
-    assert told["picture_helps"] is True
+    assert told["image_helps"] is True
     assert told["kept_reason"] is None
     assert told["chance"] == 0.25
 
@@ -71,13 +71,13 @@ def test_a_refusal_of_the_blind_question_is_worth_a_guess():
     assert told["blind_parse_rate"] == 0.5
 
 
-def test_kept_is_withheld_where_the_picture_adds_too_little():
+def test_kept_is_withheld_where_the_image_adds_too_little():
     rng = np.random.default_rng(2)
     told = visual_gain(*study(rng, 100, 0.4, 0.0, 0.5), n_resamples=200)
     assert told["kept"] == {"L1": None, "L2": None}
     assert told["kept_ci"] == {"L1": None, "L2": None}
     assert told["kept_reason"] == TOO_LITTLE
-    assert told["picture_helps"] is False
+    assert told["image_helps"] is False
     worse = visual_gain(*study(rng, 100, 0.6, -0.3, 0.5), n_resamples=200)
     assert worse["visual_gain"] < 0
     assert worse["kept_reason"] == TOO_LITTLE

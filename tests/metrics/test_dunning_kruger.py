@@ -110,7 +110,7 @@ def test_changes_that_are_all_alike_are_as_certain_as_a_sign_test_allows():
 def test_a_verdict_that_rests_on_how_missing_answers_are_treated_is_not_given():
     rng = np.random.default_rng(12)
     model = hesitating_model(200, rng, 10, clean=0.9, degraded=0.88)
-    # On degraded pictures it refuses four in ten votes: wrong answers, or none at all?
+    # On degraded images it refuses four in ten votes: wrong answers, or none at all?
     model["votes"][200:] = [[None if rng.random() < 0.4 else vote for vote in row] for row in model["votes"][200:]]
     for invalid in ("wrong", "drop"):
         told = calibration_shift(**model, invalid=invalid)["dunning_kruger"]
@@ -120,7 +120,7 @@ def test_a_verdict_that_rests_on_how_missing_answers_are_treated_is_not_given():
         assert 37 < missing < 43
         said = f"answers are missing at L2 in {missing:.1f} % of votes against 0.0 % at L0"
         assert agreement["reason"] == said
-    # As many missing on clean pictures: nothing rests on them.
+    # As many missing on clean images: nothing rests on them.
     model = hesitating_model(200, rng, 10, clean=0.55, degraded=0.9)
     model["votes"] = [[None] * 2 + row[2:] for row in model["votes"]]
     told = calibration_shift(**model)["dunning_kruger"]

@@ -84,7 +84,7 @@ def test_the_corrected_confidence_is_less_biased_than_the_plain_one_and_right_at
     assert worst["confidence_corrected"] < (0.55 if trials == 10 else 0.8) * worst["confidence"]
     if (options, trials) == (4, 10):
         assert worst["confidence_corrected"] < 0.0425
-        # A model that hesitates more on degraded pictures seems to have got surer by this much less or more.
+        # A model that hesitates more on degraded images seems to have got surer by this much less or more.
         spurious = {figure: max(found) - min(found) for figure, found in bias.items()}
         assert spurious["confidence_corrected"] < 0.5 * spurious["confidence"]
 

@@ -14,7 +14,7 @@ from medq_deg.models.retry import Retries
 
 OPTIONS = ("yes", "no", "perhaps", "unknown")
 QUICK = Retries(count=15, base=0.01, longest=0.03)
-PICTURE = Image.open(FOLDER / "images" / "ct_abdomen.png").resize((64, 64))
+IMAGE = Image.open(FOLDER / "images" / "ct_abdomen.png").resize((64, 64))
 
 
 class Rows:
@@ -36,7 +36,7 @@ class Rows:
         return (self[index] for index in self.claim())
 
     def __getitem__(self, index: int) -> Query:
-        return Query(f"row{index}", PICTURE, f"Row row{index}. Which?", OPTIONS, seed=1000 + index)
+        return Query(f"row{index}", IMAGE, f"Row row{index}. Which?", OPTIONS, seed=1000 + index)
 
 
 def model(url: str, **options: Any) -> EndpointModel:

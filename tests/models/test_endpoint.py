@@ -24,7 +24,7 @@ from medq_deg.models.base import Query, Reply
 from medq_deg.models.endpoint import EndpointModel, SamplingWarning
 from medq_deg.models.parsing import parse_answer
 from medq_deg.models.retry import Retries, retry_after
-from tests.models.endpoint_rows import OPTIONS, PICTURE, QUICK, Rows, ask
+from tests.models.endpoint_rows import IMAGE, OPTIONS, QUICK, Rows, ask
 from tests.models.faulty_server import (
     COMPLETION_TOKENS,
     FAULTS,
@@ -115,16 +115,16 @@ def test_votes_of_a_failed_row_are_kept_and_only_the_others_are_asked_at_the_nex
     assert len(reply.texts) == len(set(reply.texts)) == 8
 
 
-def test_a_request_shows_the_picture_and_samples_at_temperature_one_with_seeds_of_its_own() -> None:
+def test_a_request_shows_the_image_and_samples_at_temperature_one_with_seeds_of_its_own() -> None:
     with serving(FaultyServer(honours_n=False)) as server:
         ask(model(server, max_new_tokens=9, extra_body={"top_k": -1, "top_p": None}), 3)
     body = server.asked[0].body
     assert (body["model"], body["temperature"], body["max_tokens"], body["top_k"]) == ("tiny", 1.0, 9, -1)
     assert "top_p" not in body
     assert "stream" not in body or body["stream"] is False
-    picture, prompt = body["messages"][0]["content"]
-    data = base64.b64decode(picture["image_url"]["url"].removeprefix("data:image/png;base64,"))
-    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(PICTURE))
+    image, prompt = body["messages"][0]["content"]
+    data = base64.b64decode(image["image_url"]["url"].removeprefix("data:image/png;base64,"))
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), np.asarray(IMAGE))
     assert prompt["text"] == "Row row0. Which?"
     seeds = [asked.body["seed"] for asked in server.asked]
     assert len(set(seeds)) == len(seeds) == 12
@@ -343,13 +343,13 @@ def test_a_row_that_cannot_be_read_fails_alone() -> None:
     class Unreadable(Rows):
         def __getitem__(self, index: int) -> Query:
             if index in (0, 3):
-                raise RowError(f"row{index}", "the picture is broken")
+                raise RowError(f"row{index}", "the image is broken")
             return super().__getitem__(index)
 
     with serving(FaultyServer()) as server:
         replies = {reply.id: reply for reply in model(server).answer(Unreadable(5), 4)}
-    assert replies.pop("row0").error == "row 'row0' cannot be read: the picture is broken"
-    assert replies.pop("row3").error == "row 'row3' cannot be read: the picture is broken"
+    assert replies.pop("row0").error == "row 'row0' cannot be read: the image is broken"
+    assert replies.pop("row3").error == "row 'row3' cannot be read: the image is broken"
     assert all(reply.error is None for reply in replies.values())
     assert len(replies) == 3
 

@@ -1,4 +1,4 @@
-"""What is sent of a query, and what a reply says: orders of the options, pictures, reasons why an answer ended."""
+"""What is sent of a query, and what a reply says: orders of the options, images, reasons why an answer ended."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from PIL import Image
 
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.models.base import Query
-from medq_deg.models.chat import Picture
+from medq_deg.models.chat import ImageOptions
 from medq_deg.models.endpoint import EndpointModel
 from medq_deg.models.load import load_model
 from medq_deg.models.published import published_models
-from tests.models.endpoint_rows import OPTIONS, PICTURE, Rows, ask, model
+from tests.models.endpoint_rows import IMAGE, OPTIONS, Rows, ask, model
 from tests.models.faulty_server import Asked, FaultyServer, serving
 
 
@@ -28,7 +28,7 @@ class Ordered(Rows):
 
     def __getitem__(self, index: int) -> Query:
         prompts = tuple(f"Row row{index}. Order {number}?" for number in range(3))
-        return Query(f"row{index}", PICTURE, prompts[0], OPTIONS, 1000 + index, self.orders, prompts)
+        return Query(f"row{index}", IMAGE, prompts[0], OPTIONS, 1000 + index, self.orders, prompts)
 
 
 def order_of(asked: Asked) -> int:
@@ -54,8 +54,8 @@ def test_votes_are_asked_order_by_order_and_come_back_in_that_order(honours_n: b
     assert len(again) == 6
     if honours_n:
         assert [asked.n for asked in server.asked if asked.row == "row5"] == [3, 2, 2] * 2
-    pictures = {str(asked.body["messages"][0]["content"][0]) for asked in server.asked}
-    assert len(pictures) == 1
+    images = {str(asked.body["messages"][0]["content"][0]) for asked in server.asked}
+    assert len(images) == 1
 
 
 def test_a_vote_that_is_missing_is_asked_again_in_its_own_order() -> None:
@@ -73,7 +73,7 @@ def test_a_vote_that_is_missing_is_asked_again_in_its_own_order() -> None:
     assert [text[:7] for text in replies["row3"].texts] == ["order 0"] * 4 + ["order 1"] * 4 + ["order 2"] * 4
 
 
-def test_a_question_is_asked_without_a_picture() -> None:
+def test_a_question_is_asked_without_a_image() -> None:
     class Blind(Rows):
         def __getitem__(self, index: int) -> Query:
             return Query(f"row{index}", None, f"Row row{index}. Which?", OPTIONS, seed=index)
@@ -135,13 +135,13 @@ def shown(server: FaultyServer) -> tuple[dict[str, Any], Image.Image]:
     return part, image
 
 
-def test_pictures_are_shown_as_they_should_be() -> None:
+def test_images_are_shown_as_they_should_be() -> None:
     with serving(FaultyServer()) as server:
         ask(model(server.url))
         part, image = shown(server)
         assert set(part) == {"url"}
         assert image.format == "PNG"
-        jpeg = model(server.url, picture=Picture("jpeg", "low", 1000))
+        jpeg = model(server.url, image=ImageOptions("jpeg", "low", 1000))
         ask(jpeg)
         part, image = shown(server)
     assert part["detail"] == "low"
@@ -149,8 +149,8 @@ def test_pictures_are_shown_as_they_should_be() -> None:
     assert image.size == (31, 31)
     assert jpeg.describe()["picture"] == {"format": "jpeg", "detail": "low", "max_pixels": 1000}
     with serving(FaultyServer()) as server:
-        ask(model(server.url, picture=Picture("jpeg")))
-        error = np.asarray(shown(server)[1], float) - np.asarray(PICTURE, float)
+        ask(model(server.url, image=ImageOptions("jpeg")))
+        error = np.asarray(shown(server)[1], float) - np.asarray(IMAGE, float)
     assert np.sqrt((error**2).mean()) < 4
 
 
@@ -162,9 +162,9 @@ def test_pictures_are_shown_as_they_should_be() -> None:
         (("png", None, 0), "max_pixels must be 1 or more, got 0"),
     ],
 )
-def test_pictures_cannot_be_shown_in_other_ways(options: tuple[Any, ...], said: str) -> None:
+def test_images_cannot_be_shown_in_other_ways(options: tuple[Any, ...], said: str) -> None:
     with pytest.raises((MedqDegError, UnknownNameError), match=said):
-        Picture(*options)
+        ImageOptions(*options)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Processors of every native family: a picture and a question go in, tokens come out, with and without torchvision."""
+"""Processors of every native family: an image and a question go in, tokens come out, with and without torchvision."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from medq_deg.models.processors import load_processor
 from tests.models import tiny_vlms
 
 ONE_SIZE = {"gemma3", "janus", "llava"}
-"""Families that resize every picture to one square."""
+"""Families that resize every image to one square."""
 
 Checkpoint = Callable[[str], Path]
 
 
 @pytest.fixture(scope="module")
-def picture() -> Image.Image:
+def image() -> Image.Image:
     image: Image.Image = demo.rows()[0]["image"]
     return image.convert("RGB")
 
@@ -51,12 +51,12 @@ def inputs(processor: Any, image: Image.Image, text: str = "What is this?") -> A
 
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
 def test_a_checkpoint_of_every_family_loads_and_answers(
-    family: str, checkpoint: Checkpoint, picture: Image.Image
+    family: str, checkpoint: Checkpoint, image: Image.Image
 ) -> None:
     folder = checkpoint(family)
     processor = load_processor(str(folder))
     model = AutoModelForImageTextToText.from_pretrained(str(folder)).eval()
-    question = inputs(processor, picture)
+    question = inputs(processor, image)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         tokens = model.generate(**question, max_new_tokens=8, do_sample=True, top_k=0, num_return_sequences=10)
@@ -68,26 +68,26 @@ def test_a_checkpoint_of_every_family_loads_and_answers(
 
 
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
-def test_the_picture_changes_what_the_model_says(family: str, checkpoint: Checkpoint, picture: Image.Image) -> None:
+def test_the_image_changes_what_the_model_says(family: str, checkpoint: Checkpoint, image: Image.Image) -> None:
     folder = checkpoint(family)
     processor = load_processor(str(folder))
     model = AutoModelForImageTextToText.from_pretrained(str(folder)).eval()
-    negative = Image.fromarray(255 - np.asarray(picture))
+    negative = Image.fromarray(255 - np.asarray(image))
     with torch.inference_mode():
-        logits = [model(**inputs(processor, image)).logits[0, -1] for image in (picture, negative)]
+        logits = [model(**inputs(processor, image)).logits[0, -1] for image in (image, negative)]
     assert not torch.allclose(*logits, atol=1e-4)
 
 
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
-def test_a_wide_picture_has_its_own_number_of_tokens(family: str, checkpoint: Checkpoint, picture: Image.Image) -> None:
+def test_a_wide_image_has_its_own_number_of_tokens(family: str, checkpoint: Checkpoint, image: Image.Image) -> None:
     processor = load_processor(str(checkpoint(family)))
-    square, wide = (inputs(processor, image)["input_ids"].shape for image in (picture, picture.resize((300, 120))))
+    square, wide = (inputs(processor, image)["input_ids"].shape for image in (image, image.resize((300, 120))))
     assert (square == wide) == (family in ONE_SIZE)
 
 
 @pytest.mark.skipif(is_torchvision_available(), reason="torchvision is here")
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
-def test_without_torchvision_pictures_go_through_pil(family: str, checkpoint: Checkpoint) -> None:
+def test_without_torchvision_images_go_through_pil(family: str, checkpoint: Checkpoint) -> None:
     processor = load_processor(str(checkpoint(family)))
     assert type(processor.image_processor).__name__.endswith("Pil")
     assert "video_processor" not in processor.get_attributes()
@@ -95,13 +95,13 @@ def test_without_torchvision_pictures_go_through_pil(family: str, checkpoint: Ch
 
 @pytest.mark.skipif(is_torchvision_available(), reason="torchvision is here")
 def test_a_processor_without_video_part_can_be_saved_and_loaded_again(
-    checkpoint: Checkpoint, picture: Image.Image, tmp_path: Path
+    checkpoint: Checkpoint, image: Image.Image, tmp_path: Path
 ) -> None:
     processor = load_processor(str(checkpoint("qwen3_vl")))
     shutil.copy(checkpoint("qwen3_vl") / "config.json", tmp_path)
     processor.save_pretrained(tmp_path)
     again = load_processor(str(tmp_path))
-    before, after = inputs(processor, picture), inputs(again, picture)
+    before, after = inputs(processor, image), inputs(again, image)
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
@@ -172,7 +172,7 @@ def test_a_model_that_reads_only_text_is_an_error(tmp_path: Path) -> None:
     vocabulary = tiny_vlms.Vocabulary([])
     vocabulary.tokenizer.save_pretrained(tmp_path)
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "llama", **vocabulary.decoder()}))
-    with pytest.raises(MedqDegError, match="has no processor for pictures"):
+    with pytest.raises(MedqDegError, match="has no processor for images"):
         load_processor(str(tmp_path))
 
 
@@ -183,7 +183,7 @@ def test_saving_again_writes_the_same_weights(checkpoint: Checkpoint, tmp_path: 
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 40_000))
-def test_a_limited_picture_is_below_the_limit_and_keeps_its_shape(width: int, height: int, limit: int) -> None:
+def test_a_limited_image_is_below_the_limit_and_keeps_its_shape(width: int, height: int, limit: int) -> None:
     image = Image.new("L", (width, height))
     limited = limit_pixels(image, limit)
     assert limited.width * limited.height <= limit
@@ -198,7 +198,7 @@ def test_a_limited_picture_is_below_the_limit_and_keeps_its_shape(width: int, he
         assert limited.height > height * scale - 1 or limited.width == 1
 
 
-def test_a_limited_picture_keeps_its_brightness(picture: Image.Image) -> None:
-    limited = limit_pixels(picture, 10_000)
+def test_a_limited_image_keeps_its_brightness(image: Image.Image) -> None:
+    limited = limit_pixels(image, 10_000)
     assert limited.size == (100, 100)
-    assert np.asarray(limited).mean() == pytest.approx(np.asarray(picture).mean(), abs=0.5)
+    assert np.asarray(limited).mean() == pytest.approx(np.asarray(image).mean(), abs=0.5)

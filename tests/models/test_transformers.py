@@ -33,7 +33,7 @@ LONGEST = 5
 
 
 def work(count: int = ROWS, rows: Any = None, seed: int = 0) -> WorkList:
-    # Pictures of several sizes, questions of several lengths.
+    # Images of several sizes, questions of several lengths.
     rows = rows if rows is not None else [demo.rows()[i * 34] for i in range(count)]
     ids = rows.ids if isinstance(rows, Broken) else [row["id"] for row in rows]
     return WorkList(rows, ids, iter(range(len(rows))), seed)
@@ -195,7 +195,7 @@ def test_a_row_that_does_not_fit_alone_fails_alone(llava: str, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_a_picture_that_cannot_be_used_fails_alone(workers: int, checkpoint: Callable[[str], Path]) -> None:
+def test_a_image_that_cannot_be_used_fails_alone(workers: int, checkpoint: Callable[[str], Path]) -> None:
     some = [dict(demo.rows()[i]) for i in range(4)]
     some[2]["image"] = Image.new("RGB", (9000, 32))
     rows = Broken(some)
@@ -204,7 +204,7 @@ def test_a_picture_that_cannot_be_used_fails_alone(workers: int, checkpoint: Cal
     refused, unread = replies[rows.ids[2]].error, replies[rows.ids[1]].error
     assert refused is not None
     assert "the processor refused it: absolute aspect ratio must be smaller than 200" in refused
-    assert unread == f"row {rows.ids[1]!r} cannot be read: broken picture"
+    assert unread == f"row {rows.ids[1]!r} cannot be read: broken image"
     assert sum(reply.error is None for reply in replies.values()) == 2
 
 
@@ -219,7 +219,7 @@ class Broken:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         if index == 1:
-            raise OSError("broken picture")
+            raise OSError("broken image")
         return self.rows[index]
 
 
@@ -250,7 +250,7 @@ def test_stopping_ends_after_the_batch_in_flight(llava: str) -> None:
     assert len(list(replies)) == 1
 
 
-def test_large_pictures_are_scaled_down(checkpoint: Callable[[str], Path]) -> None:
+def test_large_images_are_scaled_down(checkpoint: Callable[[str], Path]) -> None:
     path = str(checkpoint("qwen2_5_vl"))
     whole, small = answer(path), answer(path, max_pixels=56 * 56)
     assert all(small[name].usage["prompt_tokens"] < whole[name].usage["prompt_tokens"] for name in whole)  # type: ignore[index]

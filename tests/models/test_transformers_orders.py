@@ -39,9 +39,9 @@ def rows() -> list[dict[str, Any]]:
     return some
 
 
-def work(orders: int = 5, picture: str = "shown", some: list[dict[str, Any]] | None = None) -> WorkList:
+def work(orders: int = 5, image: str = "shown", some: list[dict[str, Any]] | None = None) -> WorkList:
     some = rows() if some is None else some
-    controls = Controls(orders=orders, picture=picture)  # type: ignore[arg-type]
+    controls = Controls(orders=orders, image=image)  # type: ignore[arg-type]
     return WorkList(some, [row["id"] for row in some], iter(range(len(some))), 0, controls)
 
 
@@ -138,13 +138,13 @@ def test_orders_of_unequal_length_are_asked_as_full_prompts(qwen: str, monkeypat
 
     monkeypatch.setattr(model.inputs, "_tokens", longer)
     prepared = next(iter(RowsAhead(work(), model.inputs, 0).batches(lambda: 4)))
-    batches = prompt_batches(prepared, model._picture_token, model._pad)
+    batches = prompt_batches(prepared, model._image_token, model._pad)
     assert [batch.shared for batch in batches] == [None]
     replies = {reply.id: reply for reply in model.answer(work(), TRIALS)}
     assert {name: reply.texts for name, reply in replies.items()} == {n: r.texts for n, r in answer(qwen).items()}
 
 
-def test_no_prefill_is_shared_where_the_picture_would_be_cut_or_is_not_known(qwen: str) -> None:
+def test_no_prefill_is_shared_where_the_image_would_be_cut_or_is_not_known(qwen: str) -> None:
     model = TransformersModel(qwen, max_new_tokens=LONGEST)
     prepared = next(iter(RowsAhead(work(), model.inputs, 0).batches(lambda: 4)))
     for token in (None, int(torch.as_tensor(prepared[0].inputs["input_ids"])[0, -1])):
@@ -153,9 +153,9 @@ def test_no_prefill_is_shared_where_the_picture_would_be_cut_or_is_not_known(qwe
         assert len(batches[0].prompts) == 17
 
 
-def test_orders_without_a_picture_share_their_prefill_too(qwen: str) -> None:
-    together = answer(qwen, queries=work(picture="none"), batch_size=4)
-    for query in work(picture="none"):
+def test_orders_without_a_image_share_their_prefill_too(qwen: str) -> None:
+    together = answer(qwen, queries=work(image="none"), batch_size=4)
+    for query in work(image="none"):
         assert list(together[query.id].texts) == one_by_one(qwen, query)[0]
 
 

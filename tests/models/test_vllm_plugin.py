@@ -17,7 +17,7 @@ from medq_deg.models import load
 from medq_deg.models.base import Query
 from medq_deg.models.load import load_model
 from tests.conftest import load_module
-from tests.models.endpoint_rows import OPTIONS, PICTURE, Rows
+from tests.models.endpoint_rows import IMAGE, OPTIONS, Rows
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "vllm"
 
@@ -111,12 +111,12 @@ def test_rows_are_asked_in_batches_and_their_votes_do_not_depend_on_them() -> No
     assert [len(call[0]) for call in LLM.made[1].calls] == [5]
 
 
-def test_each_order_of_the_options_is_a_prompt_of_its_own_and_no_picture_is_none() -> None:
+def test_each_order_of_the_options_is_a_prompt_of_its_own_and_no_image_is_none() -> None:
     class Ordered(Rows):
         def __getitem__(self, index: int) -> Query:
             orders = ((0, 1, 2, 3), (3, 2, 1, 0))
-            picture = PICTURE if index else None
-            return Query(f"row{index}", picture, "first", OPTIONS, index, orders, ("first", "second"))
+            image = IMAGE if index else None
+            return Query(f"row{index}", image, "first", OPTIONS, index, orders, ("first", "second"))
 
     model = made()
     replies = list(model.answer(Ordered(2), 5))
@@ -134,7 +134,7 @@ def test_each_order_of_the_options_is_a_prompt_of_its_own_and_no_picture_is_none
 def test_a_row_that_does_not_fit_fails_alone() -> None:
     class Long(Rows):
         def __getitem__(self, index: int) -> Query:
-            return Query(f"row{index}", PICTURE, "too long" if index == 1 else "fits", OPTIONS, seed=index)
+            return Query(f"row{index}", IMAGE, "too long" if index == 1 else "fits", OPTIONS, seed=index)
 
     replies = list(made().answer(Long(3), 2))
     assert [reply.error for reply in replies] == [None, "The prompt is longer than the maximum model length", None]

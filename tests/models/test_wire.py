@@ -1,4 +1,4 @@
-"""Replies are read with bounds, pictures follow no redirect to another host, and dead or empty servers end a run."""
+"""Replies are read with bounds, images follow no redirect to another host, and dead or empty servers end a run."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def test_what_a_server_says_is_shown_without_control_characters() -> None:
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-def test_no_picture_and_no_key_follow_a_redirect_to_another_server(
+def test_no_image_and_no_key_follow_a_redirect_to_another_server(
     status: int, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MEDQ_DEG_API_KEY", "sk-secret-0123456789")
@@ -146,9 +146,7 @@ def test_no_picture_and_no_key_follow_a_redirect_to_another_server(
         there = other.url.replace("127.0.0.1", host)
         location = f"Location: {there}/chat/completions"
         with raw(lambda it: it.sendall(response(b"", location, status=f"{status} X"))) as server:
-            with pytest.raises(
-                MedqDegError, match=rf"redirected to {there}/chat/completions, where no picture is sent"
-            ):
+            with pytest.raises(MedqDegError, match=rf"redirected to {there}/chat/completions, where no image is sent"):
                 ask(model(server.url), 3)
             assert len([request for request in server.requests if request.startswith(b"POST")]) == 1
         assert other.asked == []
@@ -249,21 +247,21 @@ BAD = {
         "has no model 'tiny', or is no chat endpoint: HTTP 404: Not found",
     ),
     "a page that takes no POST": (response(b"", status="405 X"), "or is no chat endpoint: HTTP 405"),
-    "a model without pictures (vLLM)": (
+    "a model without images (vLLM)": (
         response(b'{"error": {"message": "At most 0 image(s) may be provided in one prompt."}}', status="400 X"),
-        "'tiny' at .* takes no pictures: HTTP 400: At most 0 image",
+        "'tiny' at .* takes no images: HTTP 400: At most 0 image",
     ),
-    "a model without pictures (llama.cpp)": (
+    "a model without images (llama.cpp)": (
         response(b'{"error": {"message": "image input is not supported - hint: provide the mmproj"}}', status="500 X"),
-        "'tiny' at .* takes no pictures: HTTP 500: image input is not supported",
+        "'tiny' at .* takes no images: HTTP 500: image input is not supported",
     ),
-    "a model without pictures (OpenAI)": (
+    "a model without images (OpenAI)": (
         response(b'{"error": {"message": "image_url is only supported by certain models."}}', status="400 X"),
-        "takes no pictures",
+        "takes no images",
     ),
-    "a model without pictures (a gateway)": (
+    "a model without images (a gateway)": (
         response(b'{"error": {"message": "this deployment is text-only: drop each image"}}', status="400 X"),
-        "takes no pictures",
+        "takes no images",
     ),
 }
 
@@ -277,7 +275,7 @@ def test_what_cannot_serve_is_an_error_at_the_first_row(case: str) -> None:
         assert len([request for request in server.requests if request.startswith(b"POST")]) <= 4
 
 
-def test_one_picture_that_cannot_be_used_is_not_a_model_without_pictures() -> None:
+def test_one_image_that_cannot_be_used_is_not_a_model_without_images() -> None:
     message = "Invalid image: the image format is not supported, expected PNG"
     with serving(FaultyServer(lambda asked: (400, {"error": message}) if asked.row == "row0" else None)) as server:
         replies = {reply.id: reply.error for reply in ask(model(server.url), 3)}

@@ -1,8 +1,8 @@
 """Tiny vision-language models with random weights, of every architecture that is evaluated natively.
 
 `save(name, folder)` writes a checkpoint as the Hub has them: weights, tokenizer, chat template, and the configuration
-of the picture and video processors under the class names that published checkpoints use. Nothing is downloaded.
-Pictures of different shape have different numbers of tokens, except in the families that resize to one square.
+of the image and video processors under the class names that published checkpoints use. Nothing is downloaded.
+Images of different shape have different numbers of tokens, except in the families that resize to one square.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ DEEP_VISION: JSON = {"depth": 2, "hidden_size": 32, "intermediate_size": 64, "nu
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model, its tokenizer, and the JSON files that say how pictures become tokens."""
+    """A model, its tokenizer, and the JSON files that say how images become tokens."""
 
     model: Any
     tokenizer: PreTrainedTokenizerFast
@@ -92,7 +92,7 @@ def _checkpoint(
     config: JSON,
     vocabulary: Vocabulary,
     image_token: str,
-    picture: JSON,
+    image: JSON,
     *,
     processor: str,
     processor_settings: JSON | None = None,
@@ -103,7 +103,7 @@ def _checkpoint(
         getattr(transformers, f"{architecture}Config")(**config, tie_word_embeddings=False)
     )
     with torch.no_grad():
-        # Peaked enough that the answer depends on the picture, flat enough that ten samples differ.
+        # Peaked enough that the answer depends on the image, flat enough that ten samples differ.
         model.get_output_embeddings().weight.mul_(8)
         for parameter in model.parameters():
             # Gemma 3's projector starts at zero: blind until trained.
@@ -116,7 +116,7 @@ def _checkpoint(
         eos_token_id=[vocabulary[END], *range(20, len(vocabulary.tokenizer), 10)],
     )
     vocabulary.tokenizer.chat_template = CHATML.replace("IMAGE", image_token)
-    files = {"preprocessor_config.json": {**picture, "processor_class": processor}}
+    files = {"preprocessor_config.json": {**image, "processor_class": processor}}
     if video is not None:
         files["video_preprocessor_config.json"] = {**video, "processor_class": processor}
     if processor_settings is not None:
@@ -125,7 +125,7 @@ def _checkpoint(
 
 
 QWEN_TOKENS = ["<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>"]
-QWEN_PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
+QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def _qwen(
@@ -143,7 +143,7 @@ def _qwen(
     generation = architecture.removesuffix("Moe")
     limits = [4 * patch**2, most_pixels]
     size = dict(zip(("min_pixels", "max_pixels") if pixels else ("shortest_edge", "longest_edge"), limits, strict=True))
-    picture = {
+    image = {
         "patch_size": patch,
         "temporal_patch_size": 2,
         "merge_size": 2,
@@ -163,10 +163,10 @@ def _qwen(
         architecture,
         config,
         vocabulary,
-        QWEN_PICTURE,
-        {"image_processor_type": image_processor, **picture},
+        QWEN_IMAGE,
+        {"image_processor_type": image_processor, **image},
         processor=f"{generation}Processor",
-        video={"video_processor_type": "Qwen3VLVideoProcessor" if patch == 16 else "Qwen2VLVideoProcessor", **picture},
+        video={"video_processor_type": "Qwen3VLVideoProcessor" if patch == 16 else "Qwen2VLVideoProcessor", **image},
     )
 
 
@@ -201,9 +201,9 @@ def _glm(architecture: str, text: JSON) -> Checkpoint:
     vocabulary = Vocabulary([f"<|{mark}|>" for mark in marks])
     names = ["image", "image_start", "image_end", "video", "video_start", "video_end"]
     rope = {"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5, "mrope_section": [2, 1, 1]}
-    # GLM counts the two frames that a picture is doubled to.
+    # GLM counts the two frames that an image is doubled to.
     size = {"shortest_edge": 2 * 28**2, "longest_edge": 2 * 16 * 28**2}
-    picture = {"size": size, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, **HALF}
+    image = {"size": size, "patch_size": 14, "temporal_patch_size": 2, "merge_size": 2, **HALF}
     config = {
         "text_config": vocabulary.decoder(rope_parameters=rope, **text),
         "vision_config": {**DEEP_VISION, "image_size": 56, "patch_size": 14, "spatial_merge_size": 2},
@@ -214,9 +214,9 @@ def _glm(architecture: str, text: JSON) -> Checkpoint:
         config,
         vocabulary,
         "<|begin_of_image|><|image|><|end_of_image|>",
-        {"image_processor_type": "Glm4vImageProcessor", **picture},
+        {"image_processor_type": "Glm4vImageProcessor", **image},
         processor="Glm4vProcessor",
-        video={"video_processor_type": "Glm4vVideoProcessor", **picture},
+        video={"video_processor_type": "Glm4vVideoProcessor", **image},
     )
 
 
@@ -236,7 +236,7 @@ def internvl() -> Checkpoint:
         "video_token": "<video>",
     }
     vocabulary = Vocabulary(list(named.values()), named)
-    picture = {"size": {"height": 28, "width": 28}, "crop_to_patches": True, "min_patches": 1, "max_patches": 6, **HALF}
+    image = {"size": {"height": 28, "width": 28}, "crop_to_patches": True, "min_patches": 1, "max_patches": 6, **HALF}
     config = {
         "text_config": vocabulary.decoder(model_type="qwen2"),
         "vision_config": {**VISION, "image_size": [28, 28], "patch_size": [7, 7]},
@@ -249,10 +249,10 @@ def internvl() -> Checkpoint:
         config,
         vocabulary,
         "<IMG_CONTEXT>\n",
-        {"image_processor_type": "GotOcr2ImageProcessorFast", **picture},
+        {"image_processor_type": "GotOcr2ImageProcessorFast", **image},
         processor="InternVLProcessor",
         processor_settings={"image_seq_length": 4},
-        video={"video_processor_type": "InternVLVideoProcessor", "size": picture["size"], **HALF},
+        video={"video_processor_type": "InternVLVideoProcessor", "size": image["size"], **HALF},
     )
 
 
@@ -296,13 +296,13 @@ def _idefics(architecture: str, *, video: JSON | None = None) -> Checkpoint:
         "pad_token_id": vocabulary["<pad>"],
         "scale_factor": 2,
     }
-    picture = {"size": {"longest_edge": 96}, "max_image_size": {"longest_edge": 32}, "do_image_splitting": True, **HALF}
+    image = {"size": {"longest_edge": 96}, "max_image_size": {"longest_edge": 32}, "do_image_splitting": True, **HALF}
     return _checkpoint(
         architecture,
         config,
         vocabulary,
         "<image>",
-        {"image_processor_type": f"{architecture}ImageProcessor", **picture},
+        {"image_processor_type": f"{architecture}ImageProcessor", **image},
         processor=f"{architecture}Processor",
         processor_settings={"image_seq_len": 4},
         video=video,
@@ -327,13 +327,13 @@ def mistral3() -> Checkpoint:
         "image_token_index": vocabulary["[IMG]"],
         "spatial_merge_size": 2,
     }
-    picture = {"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}, **HALF}
+    image = {"size": {"longest_edge": 112}, "patch_size": {"height": 14, "width": 14}, **HALF}
     return _checkpoint(
         "Mistral3",
         config,
         vocabulary,
         "[IMG]",
-        {"image_processor_type": "PixtralImageProcessorFast", **picture},
+        {"image_processor_type": "PixtralImageProcessorFast", **image},
         processor="PixtralProcessor",
         processor_settings={"patch_size": 14, "spatial_merge_size": 2, "image_token": "[IMG]"},
     )
@@ -347,7 +347,7 @@ def janus() -> Checkpoint:
     }
     vocabulary = Vocabulary(list(named.values()), named)
     vision = {"image_size": 32, "patch_size": 8, "mlp_ratio": 2.0, "projection_dim": 64, "num_image_tokens": 16}
-    # The half that draws pictures is never run.
+    # The half that draws images is never run.
     drawing = {
         "embed_dim": 8,
         "num_embeddings": 16,
@@ -384,14 +384,14 @@ def llava() -> Checkpoint:
         "image_token_index": vocabulary["<image>"],
         "image_seq_length": 16,
     }
-    picture = {"size": {"shortest_edge": 28}, "crop_size": {"height": 28, "width": 28}, **HALF}
+    image = {"size": {"shortest_edge": 28}, "crop_size": {"height": 28, "width": 28}, **HALF}
     settings = {"patch_size": 7, "vision_feature_select_strategy": "default", "num_additional_image_tokens": 1}
     return _checkpoint(
         "Llava",
         config,
         vocabulary,
         "<image>\n",
-        {"image_processor_type": "CLIPImageProcessor", **picture},
+        {"image_processor_type": "CLIPImageProcessor", **image},
         processor="LlavaProcessor",
         processor_settings={**settings, "image_token": "<image>"},
     )

@@ -22,7 +22,7 @@ HOSTILE = (
 
 @pytest.fixture(scope="session")
 def rows() -> list[dict[str, Any]]:
-    """Every row of the demonstration set, without pictures."""
+    """Every row of the demonstration set, without images."""
     return list(demo.rows().columns())
 
 

@@ -1,4 +1,4 @@
-"""Runs of invented models whose accuracy falls with the severity of the picture and whose sureness does not."""
+"""Runs of invented models whose accuracy falls with the severity of the image and whose sureness does not."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def test_filters_work_by_keyboard(opened: Any) -> None:
     assert opened.evaluate("document.activeElement.tagName") == "H4"
 
 
-def test_pictures_are_drawn(opened: Any) -> None:
+def test_images_are_drawn(opened: Any) -> None:
     widths = opened.eval_on_selector_all("#cards img", "images => images.map(image => image.naturalWidth)")
     assert len(widths) > 90
     assert min(widths) > 0

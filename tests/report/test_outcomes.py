@@ -15,8 +15,8 @@ from medq_deg import demo
 from medq_deg.report.browser import browse
 from medq_deg.report.collect import collect
 from medq_deg.report.figures import reliability, risk_coverage
+from medq_deg.report.images import Images
 from medq_deg.report.page import render
-from medq_deg.report.pictures import Pictures
 from medq_deg.report.view import parts_of
 from tests.report.outcomes import SCRIPTS, run_of
 
@@ -29,13 +29,13 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A page for each class, with the two charts that a page cannot do without."""
     folder = tmp_path_factory.mktemp("outcomes")
     rows = list(demo.rows().columns())
-    pictures = Pictures(demo.rows())
+    images = Images(demo.rows())
     written = {}
     for key in SCRIPTS:
         read = collect([run_of(key, folder / key, rows)], coverage=0.1, n_resamples=100)
-        browser = browse(read, pictures, budget=150_000)
+        browser = browse(read, images, budget=150_000)
         page = render(
-            read, parts_of(read, pictures, n_resamples=100), [reliability(read), risk_coverage(read)], browser, []
+            read, parts_of(read, images, n_resamples=100), [reliability(read), risk_coverage(read)], browser, []
         )
         written[key] = folder / f"{key}.html"
         written[key].write_text(page, encoding="utf-8")
@@ -98,7 +98,7 @@ def test_nothing_is_cut_on_paper(opened: tuple[str, Any]) -> None:
     assert page.pdf(format="A4")[:5] == b"%PDF-"
 
 
-def test_pictures_enlarge_by_click_and_by_keyboard(chromium: Any, pages: dict[str, Path]) -> None:
+def test_images_enlarge_by_click_and_by_keyboard(chromium: Any, pages: dict[str, Path]) -> None:
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
     page.goto(pages["falls_unnoticed"].as_uri())
     page.locator("#answer .enlarge").first.click()

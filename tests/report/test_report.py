@@ -182,11 +182,11 @@ def test_reliability_bins_are_those_of_the_ece() -> None:
     assert sum(gaps) / 4 == pytest.approx(calibration_shift(votes, answers, choices)["ece"])
 
 
-def test_browser_shows_pictures_at_each_severity_and_overconfident_losses_first(page: Page) -> None:
+def test_browser_shows_images_at_each_severity_and_overconfident_losses_first(page: Page) -> None:
     cards = [attributes for tag, attributes in page.elements if tag == "article"]
-    pictures = [attributes for tag, attributes in page.elements if tag == "img"]
+    images = [attributes for tag, attributes in page.elements if tag == "img"]
     assert len(cards) >= 30
-    assert len(pictures) == 3 * len(cards)
+    assert len(images) == 3 * len(cards)
     assert "lost-sure" in str(cards[0]["data-outcomes"])
     kinds = {pair.split(":")[1] for card in cards for pair in str(card["data-outcomes"]).split()}
     assert kinds >= set(OUTCOMES) - {"unclear"}

@@ -48,7 +48,7 @@ def test_a_run_on_the_whole_benchmark_is_placed_among_the_published_models(whole
 
 
 @pytest.mark.parametrize("change", [{"trials": 5}, {"orders": 5}, {"picture": "none"}])
-def test_other_votes_orders_or_no_picture_keep_a_run_out(whole: Run, change: dict[str, Any]) -> None:
+def test_other_votes_orders_or_no_image_keep_a_run_out(whole: Run, change: dict[str, Any]) -> None:
     settings = {**whole.answered.settings, **change}
     other = replace(whole, answered=replace(whole.answered, settings=settings))
     assert strip.strip_of([other], (1040, 358)) is None

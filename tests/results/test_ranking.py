@@ -39,8 +39,8 @@ def test_a_whole_strict_run_on_the_release_has_nothing_against_it() -> None:
         ({"rows": (200, 400, 400), "subset": (1000, 24894)}, "a subset of 1000 of 24894 rows", True, True),
         ({"unanswered": 3}, "3 of 24,897 rows have no answer", False, True),
         ({"orders": 5}, "options shown in 5 orders", True, True),
-        ({"picture": "none"}, "clean questions without their picture", True, True),
-        ({"picture": "grey"}, "a grey picture for all", True, True),
+        ({"picture": "none"}, "clean questions without their image", True, True),
+        ({"picture": "grey"}, "a grey image for all", True, True),
         ({"note": "an untrained model"}, "a demonstration model: an untrained model", True, True),
         ({"parser": "medqdeg-vlmevalkit"}, "the parser 'medqdeg-vlmevalkit', not strictly", False, True),
         ({"trials": 5}, "shift from 5 votes, the paper's from 10", False, False),
@@ -64,7 +64,7 @@ def test_what_keeps_a_run_out_comes_first() -> None:
 
 
 def test_facts_survive_being_written_and_read() -> None:
-    for asked in (WHOLE, replace(WHOLE, subset=(1000, 24894), trials=None, sampling={}, picture="grey")):
+    for asked in (WHOLE, replace(WHOLE, subset=(1000, 24894), trials=None, sampling={}, image="grey")):
         held = asked.as_json()
         held = {**held, "rows": list(held["rows"]), "sources": list(held["sources"])}
         assert read_asked(held) == asked
@@ -79,7 +79,7 @@ def test_facts_survive_being_written_and_read() -> None:
         {"rows": [1, 2, 10**9]},
         {"sources": "release"},
         {"sources": [1]},
-        {"picture": "<b>"},
+        {"image": "<b>"},
         {"orders": "1"},
         {"subset": [1]},
         {"trials": 1.5},

@@ -18,7 +18,7 @@ from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
 
 @dataclass(frozen=True)
 class SourceRecord:
-    """One usable question about one picture, as a source holds it.
+    """One usable question about one image, as a source holds it.
 
     Attributes
     ----------
@@ -29,8 +29,8 @@ class SourceRecord:
         a clean question and its degraded rows share it.
     where : str
         File and line or record, for messages.
-    picture : bytes
-        The encoded picture exactly as the source holds it. Only its header has been checked.
+    image : bytes
+        The encoded image exactly as the source holds it. Only its header has been checked.
     question : str
         As the source holds it.
     options : tuple of str
@@ -48,7 +48,7 @@ class SourceRecord:
     source: str
     key: str
     where: str
-    picture: bytes = field(repr=False)
+    image: bytes = field(repr=False)
     question: str
     options: tuple[str, ...]
     answer: str
@@ -84,18 +84,18 @@ class Reason(str, Enum):
     MODALITY_OUTSIDE = "modality outside the seven"
     MODALITY_UNKNOWN = "no modality in the columns, and none that the question says is pictured"
     MODALITY_AMBIGUOUS = "the question names several modalities"
-    COLOUR_AGAINST = "the question names a gray modality, but the picture is in colour"
-    NO_PICTURE = "no picture"
-    SEVERAL_PICTURES = "several pictures"
+    COLOUR_AGAINST = "the question names a gray modality, but the image is in colour"
+    NO_IMAGE = "no image"
+    SEVERAL_IMAGES = "several images"
     NOT_BASE64 = "invalid base64"
-    BAD_REFERENCE = "picture is the index of a row that is not there or holds no picture"
-    AMBIGUOUS_REFERENCE = "picture is an index that several rows have"
-    NOT_A_PICTURE = "not a picture that can be read"
-    PICTURE_MISSING = "picture missing on disk"
-    PICTURE_UNREADABLE = "picture cannot be read from disk"
-    PICTURE_TOO_LARGE = "picture file larger than 64 MiB"
-    PATH_OUTSIDE = "picture path leaves the folder"
-    SYMLINK_LOOP = "picture path is a symlink loop"
+    BAD_REFERENCE = "image is the index of a row that is not there or holds no image"
+    AMBIGUOUS_REFERENCE = "image is an index that several rows have"
+    NOT_A_IMAGE = "not an image that can be read"
+    IMAGE_MISSING = "image missing on disk"
+    IMAGE_UNREADABLE = "image cannot be read from disk"
+    IMAGE_TOO_LARGE = "image file larger than 64 MiB"
+    PATH_OUTSIDE = "image path leaves the folder"
+    SYMLINK_LOOP = "image path is a symlink loop"
     UNKNOWN_SEVERITY = "unknown severity"
     UNKNOWN_DEGRADATION = "unknown degradation"
 

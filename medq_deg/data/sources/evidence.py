@@ -1,4 +1,4 @@
-"""What a picture itself says against a modality that only words have given: CT, MRI and X-ray are gray."""
+"""What an image itself says against a modality that only words have given: CT, MRI and X-ray are gray."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from medq_deg.errors import ImageError
 from medq_deg.images import open_image
 
 GRAY: Final = frozenset({"CT", "MRI", "X-ray"})
-"""Modalities whose pictures have no colours of their own."""
+"""Modalities whose images have no colours of their own."""
 
 _SIDE: Final = 128
 _STRONG: Final = 40
@@ -21,15 +21,15 @@ _SPREAD: Final = 3.0
 """Levels by which colours leave a curve over the gray level. The tint of a photographed film stays on it."""
 
 
-def contradicts(picture: bytes, modality: str) -> bool:
-    """Tell whether an encoded picture is too colourful for a modality.
+def contradicts(data: bytes, modality: str) -> bool:
+    """Tell whether an encoded image is too colourful for a modality.
 
-    A few coloured marks on a gray picture are no contradiction, nor is one tint over all of it, nor a flat colour.
+    A few coloured marks on a gray image are no contradiction, nor is one tint over all of it, nor a flat colour.
     """
     if modality not in GRAY:
         return False
     try:
-        image = open_image(picture)
+        image = open_image(data)
     except ImageError:
         return False  # what cannot be decoded is told by who needs the pixels
     if image.mode == "L":

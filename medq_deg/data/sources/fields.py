@@ -1,4 +1,4 @@
-"""Reading the fields of a row: texts, options, answers and skills. Pictures and modalities have their own modules."""
+"""Reading the fields of a row: texts, options, answers and skills. Images and modalities have their own modules."""
 
 from __future__ import annotations
 

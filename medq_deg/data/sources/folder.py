@@ -1,4 +1,4 @@
-"""A user's own pictures and questions: a folder with one CSV, TSV or JSONL file, and pictures anywhere inside it."""
+"""A user's own images and questions: a folder with one CSV, TSV or JSONL file, and images anywhere inside it."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from medq_deg.data.sources.fields import (
     texts,
 )
 from medq_deg.data.sources.finish import collect
-from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import only_one, picture_from_file, scan_from_file
+from medq_deg.data.sources.images import image_from_file, only_one, scan_from_file
+from medq_deg.data.sources.modality import modality_and_image
 from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
 NEEDED = (
-    "a folder with pictures and one CSV, TSV or JSONL of question, options (or A, B, ...), answer, modality and image"
+    "a folder with images and one CSV, TSV or JSONL of question, options (or A, B, ...), answer, modality and image"
 )
 _REQUIRED = ("question", "answer", "image")
 
 
 def read_folder(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
-    """Read a folder of pictures and its one table of questions.
+    """Read a folder of images and its one table of questions.
 
     A CSV may be parted by commas, semicolons or tabs, in UTF-8 or UTF-16, as spreadsheets write it. Columns, in any
     case: `question`; `options` as a list (in a CSV a JSON list), or `A`, `B`, ... or `option_A`, ...; `answer` as a
     letter or as the text of an option; `image` as a path from the folder; `modality`, without which a DICOM file's own
     and then the question's words decide; and, if you like, `id`, `skills`, and `window` and `frame` as in
-    `medq_deg.read_image`, for DICOM, NIfTI and pictures of 16 bits. The key is the id, or else a hash of picture path,
+    `medq_deg.read_image`, for DICOM, NIfTI and images of 16 bits. The key is the id, or else a hash of image path,
     question, options and answer: it survives a change of the order.
 
     Raises
@@ -74,19 +74,19 @@ def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[
         question = question_of(row.cells.get("question"))
         options = _options(row)
         answer = answer_by_either(row.cells.get("answer"), options)
-        image = text_of(only_one(row.cells.get("image")))
+        name = text_of(only_one(row.cells.get("image")))
         given = row.cells.get("id", row.cells.get("index"))
         chosen = [text_of(row.cells.get(name)) for name in ("window", "frame")]
-        content = [image, question, *texts(options), answer, *filter(None, chosen)]
+        content = [name, question, *texts(options), answer, *filter(None, chosen)]
         key = index_of(given) if text_of(given) else content_hash(*content)
         if key in seen:
             raise BadRow(Reason.DUPLICATE_INDEX, key)
         seen.add(key)
-        scan = scan_from_file(folder, image, *chosen)
-        modality, picture = modality_and_picture(
+        scan = scan_from_file(folder, name, *chosen)
+        modality, image = modality_and_image(
             [row.cells.get("modality") or (scan and scan.modality)],
             question,
-            lambda: scan.picture if scan else picture_from_file(folder, image),
+            lambda: scan.image if scan else image_from_file(folder, name),
         )
         return SourceRecord(
             source="folder",
@@ -97,7 +97,7 @@ def _records(folder: Path, rows: Iterator[Row], report: LoadReport) -> Iterator[
             answer=answer,
             modality=modality,
             skills=skills_of(row.cells.get("skills", row.cells.get("skill"))),
-            picture=picture,
+            image=image,
         )
 
     return collect(rows, convert, report)

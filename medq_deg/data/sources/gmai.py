@@ -1,4 +1,4 @@
-"""GMAI-MMBench: one TSV for VLMEvalKit, pictures in base64. Only the VAL file has answers."""
+"""GMAI-MMBench: one TSV for VLMEvalKit, images in base64. Only the VAL file has answers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from medq_deg.data.sources.fields import (
     texts,
 )
 from medq_deg.data.sources.finish import collect
-from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import TablePictures
+from medq_deg.data.sources.images import TableImages
+from medq_deg.data.sources.modality import modality_and_image
 from medq_deg.data.sources.tables import Table
 
 NEEDED = (
@@ -30,7 +30,7 @@ def read_gmai(path: Path, report: LoadReport) -> Iterator[SourceRecord]:
 
     The key is the index. The skill is the "clinical VQA task", or, without that column, the "l2-category" where it
     names one. The "perceptual granularity" (image, box, mask or contour level) says how a question points at the
-    picture; it is no skill and is not read, nor is "category", which repeats the answer.
+    image; it is no skill and is not read, nor is "category", which repeats the answer.
 
     Raises
     ------
@@ -42,21 +42,19 @@ def read_gmai(path: Path, report: LoadReport) -> Iterator[SourceRecord]:
 
 
 def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
-    pictures = TablePictures(table, table.path.parent)
+    images = TableImages(table, table.path.parent)
     seen: set[str] = set()
     task_column = "clinical vqa task" if "clinical vqa task" in table.columns else "l2 category"
 
     def convert(row: Row) -> SourceRecord:
-        pictures.remember(row)
+        images.remember(row)
         index = index_of(row.cells["index"])
         if index in seen:
             raise BadRow(Reason.DUPLICATE_INDEX, index)
         seen.add(index)
         question = question_of(row.cells["question"])
         options = options_in_columns(row.cells)
-        modality, picture = modality_and_picture(
-            [row.cells.get("modality")], question, lambda: pictures.picture_of(row)
-        )
+        modality, image = modality_and_image([row.cells.get("modality")], question, lambda: images.image_of(row))
         return SourceRecord(
             source="gmai",
             key=index,
@@ -66,7 +64,7 @@ def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
             answer=answer_by_letter(row.cells["answer"], options),
             modality=modality,
             skills=skills_of(text_of(row.cells.get(task_column))),
-            picture=picture,
+            image=image,
         )
 
     return collect(table.rows(), convert, report)

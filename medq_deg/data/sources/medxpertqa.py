@@ -1,4 +1,4 @@
-"""MedXpertQA MM: JSON lines and a folder of pictures, laid out as on the Hub or as in the authors' repository."""
+"""MedXpertQA MM: JSON lines and a folder of images, laid out as on the Hub or as in the authors' repository."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from medq_deg.data.sources.fields import (
     texts,
 )
 from medq_deg.data.sources.finish import collect
-from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import only_one, picture_from_file
+from medq_deg.data.sources.images import image_from_file, only_one
+from medq_deg.data.sources.modality import modality_and_image
 from medq_deg.data.sources.tables import check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
@@ -35,12 +35,12 @@ _LAYOUTS = (
     ("dev.jsonl", "test.jsonl"),
     *((f"{place}{name}",) for name in _INPUTS for place in _REPOSITORY),
 )
-_PICTURE_FOLDERS = ("images", "MM/images", "../images", "eval/data/medxpertqa/images", "data/medxpertqa/images")
+_IMAGE_FOLDERS = ("images", "MM/images", "../images", "eval/data/medxpertqa/images", "data/medxpertqa/images")
 _TAIL = "Answer Choices:"
 
 
 def read_medxpertqa(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
-    """Read MedXpertQA MM's questions that have one picture.
+    """Read MedXpertQA MM's questions that have one image.
 
     The key is the id. The options that the question repeats at its end are cut, if they are the same. There is no
     modality: it is taken from the question's words, or from a field `modality` that you add. Skills are the medical
@@ -49,7 +49,7 @@ def read_medxpertqa(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
     Raises
     ------
     MedqDegError
-        If the folder, its questions or its pictures are missing, or a file is empty, not UTF-8 or lacks a field.
+        If the folder, its questions or its images are missing, or a file is empty, not UTF-8 or lacks a field.
     """
     check_folder(folder, NEEDED)
     for layout in _LAYOUTS:
@@ -58,14 +58,14 @@ def read_medxpertqa(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
             break
     else:
         raise MedqDegError(f"{folder} has no MM/dev.jsonl and no MM/test.jsonl; needed is {NEEDED}")
-    pictures = next((folder / name for name in _PICTURE_FOLDERS if (folder / name).is_dir()), None)
-    if pictures is None:
+    images = next((folder / name for name in _IMAGE_FOLDERS if (folder / name).is_dir()), None)
+    if images is None:
         unpack = "; unpack images.zip there" if (folder / "images.zip").exists() else ""
         raise MedqDegError(f"{folder} has no folder images{unpack}; needed is {NEEDED}")
-    return _records(files, pictures, report)
+    return _records(files, images, report)
 
 
-def _records(files: list[Path], pictures: Path, report: LoadReport) -> Iterator[SourceRecord]:
+def _records(files: list[Path], images: Path, report: LoadReport) -> Iterator[SourceRecord]:
     seen: set[str] = set()
 
     def convert(row: Row) -> SourceRecord:
@@ -75,10 +75,10 @@ def _records(files: list[Path], pictures: Path, report: LoadReport) -> Iterator[
         seen.add(index)
         options = options_in_field(row.cells.get("options"))
         question = question_of(without_options(question_of(row.cells.get("question")), options))
-        modality, picture = modality_and_picture(
+        modality, image = modality_and_image(
             [row.cells.get("modality")],
             question,
-            lambda: picture_from_file(pictures, _only_picture(row.cells.get("images"))),
+            lambda: image_from_file(images, _only_image(row.cells.get("images"))),
         )
         return SourceRecord(
             source="medxpertqa",
@@ -89,7 +89,7 @@ def _records(files: list[Path], pictures: Path, report: LoadReport) -> Iterator[
             answer=answer_by_letter(row.cells.get("label"), options),
             modality=modality,
             skills=_skills(row),
-            picture=picture,
+            image=image,
         )
 
     rows = chain.from_iterable(jsonl_rows(file, _REQUIRED, _NEEDED_FILE) for file in files)
@@ -113,12 +113,12 @@ def _letters_only(text: str) -> str:
     return "".join(text.casefold().split())
 
 
-def _only_picture(images: Any) -> str:
+def _only_image(images: Any) -> str:
     entry = only_one(images)
     # The repository's file holds objects.
     name = text_of(entry.get("image_path") if isinstance(entry, dict) and "image_path" in entry else entry)
     if not name:
-        raise BadRow(Reason.NO_PICTURE)
+        raise BadRow(Reason.NO_IMAGE)
     # In the archive, and so in some copies, the names begin with the folder.
     return name.removeprefix("images/")
 

@@ -14,13 +14,13 @@ from medq_deg.data.sources.words import named_modalities
 from medq_deg.taxonomy import MODALITIES, known_modality
 
 
-def modality_and_picture(columns: Sequence[Any], question: str, picture: Callable[[], bytes]) -> tuple[str, bytes]:
-    """Return the modality of a row, as `modality_of`, and its picture, which is read once the modality is known.
+def modality_and_image(columns: Sequence[Any], question: str, image: Callable[[], bytes]) -> tuple[str, bytes]:
+    """Return the modality of a row, as `modality_of`, and its image, which is read once the modality is known.
 
-    Where only words have given the modality, a picture in colour speaks against CT, MRI and X-ray.
+    Where only words have given the modality, an image in colour speaks against CT, MRI and X-ray.
     """
     modality = modality_of(columns, question)
-    found = picture()
+    found = image()
     if not any(map(text_of, columns)) and contradicts(found, modality):
         raise BadRow(Reason.COLOUR_AGAINST, modality)
     return modality, found

@@ -1,4 +1,4 @@
-"""OmniMedVQA: a folder with one JSON list per data set under `QA_information`, and the pictures under `Images`."""
+"""OmniMedVQA: a folder with one JSON list per data set under `QA_information`, and the images under `Images`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from medq_deg.data.sources.fields import (
     texts,
 )
 from medq_deg.data.sources.finish import collect
-from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import only_one, picture_from_file
+from medq_deg.data.sources.images import image_from_file, only_one
+from medq_deg.data.sources.modality import modality_and_image
 from medq_deg.data.sources.tables import check_folder, json_rows
 from medq_deg.errors import MedqDegError
 
@@ -26,7 +26,7 @@ _REQUIRED = ("question id", "question", "gt answer", "image path", "option a", "
 
 
 def read_omnimedvqa(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
-    """Read OmniMedVQA's JSON files in the order of their names, each picture when its row is reached.
+    """Read OmniMedVQA's JSON files in the order of their names, each image when its row is reached.
 
     The key is ``<file>:<question_id>``, because an id is promised to be unique only within its file. The answer is a
     text: it belongs to the one option that is the same but for case, spaces and a final stop.
@@ -60,10 +60,10 @@ def _records_of_file(folder: Path, file: Path, report: LoadReport) -> Iterator[S
         question = question_of(row.cells.get("question"))
         options = options_in_columns(row.cells, prefix="option ")
         # At least one record of the Chest CT Scan file says "modality".
-        modality, picture = modality_and_picture(
+        modality, image = modality_and_image(
             [row.cells.get("modality type"), row.cells.get("modality")],
             question,
-            lambda: picture_from_file(folder, only_one(row.cells.get("image path"))),
+            lambda: image_from_file(folder, only_one(row.cells.get("image path"))),
         )
         return SourceRecord(
             source="omnimedvqa",
@@ -74,7 +74,7 @@ def _records_of_file(folder: Path, file: Path, report: LoadReport) -> Iterator[S
             answer=answer_by_text(row.cells.get("gt answer"), options),
             modality=modality,
             skills=skills_of(row.cells.get("question type")),
-            picture=picture,
+            image=image,
         )
 
     return collect(json_rows(file, _REQUIRED, _NEEDED_FILE), convert, report)

@@ -25,8 +25,8 @@ from medq_deg.data.sources.fields import (
     texts,
 )
 from medq_deg.data.sources.finish import collect
-from medq_deg.data.sources.modality import modality_and_picture
-from medq_deg.data.sources.pictures import TablePictures
+from medq_deg.data.sources.images import TableImages
+from medq_deg.data.sources.modality import modality_and_image
 from medq_deg.data.sources.tables import Table, check_folder
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL, resolve_degradation, resolve_severity
@@ -61,7 +61,7 @@ def read_release(folder: Path, report: LoadReport) -> Iterator[SourceRecord]:
        nothing to each other also agree now and then where questions follow a template.
     2. By question, options and answer, where only one clean row has them.
     3. Where no clean row has them, the key is their hash, so that the rows of one question still belong together;
-       where several have, it is that hash with the row's own index, since joining rows of different pictures would be
+       where several have, it is that hash with the row's own index, since joining rows of different images would be
        worse than leaving them apart. Both are counted in the report's notes.
 
     Indices may repeat in a file as long as degradation or severity differ. Severity and degradation come from their
@@ -95,7 +95,7 @@ def _records(files: list[_File], report: LoadReport) -> Iterator[SourceRecord]:
 def _records_of_file(
     file: _File, clean: _CleanRows, taken: set[tuple[str, str, int]], report: LoadReport
 ) -> Iterator[SourceRecord]:
-    pictures = TablePictures(file.table, file.table.path.parent)
+    images = TableImages(file.table, file.table.path.parent)
     seen: set[tuple[str, str, int]] = set()
     rows = iter(file.table.rows())
     if not file.clean:
@@ -104,7 +104,7 @@ def _records_of_file(
         rows = chain(first, rows)
 
     def convert(row: Row) -> SourceRecord:
-        pictures.remember(row)
+        images.remember(row)
         index, question = _asked(row)
         degradation, severity = _degradation_of(row, file)
         if (index, degradation, severity) in seen:
@@ -117,8 +117,8 @@ def _records_of_file(
             key, note = clean.key_of(file.split, index, question)
         if (key, degradation, severity) in taken:
             raise BadRow(Reason.DUPLICATE_ROW, f"{key}, {degradation}, L{severity}")
-        modality, picture = modality_and_picture(
-            [row.cells.get("modality")], question.question, lambda: pictures.picture_of(row)
+        modality, image = modality_and_image(
+            [row.cells.get("modality")], question.question, lambda: images.image_of(row)
         )
         record = SourceRecord(
             source="release",
@@ -131,7 +131,7 @@ def _records_of_file(
             skills=_skills(row),
             degradation=degradation,
             severity=severity,
-            picture=picture,
+            image=image,
         )
         taken.add((key, degradation, severity))
         if note:
@@ -154,7 +154,7 @@ def _content(question: Question) -> str:
 
 
 class _CleanRows:
-    """The clean rows that were read: their indices and a hash of what they ask, never their pictures."""
+    """The clean rows that were read: their indices and a hash of what they ask, never their images."""
 
     def __init__(self) -> None:
         self._content: dict[tuple[str, str], str] = {}

@@ -22,7 +22,7 @@ from medq_deg.data.sources.fields import fold_column
 from medq_deg.errors import MedqDegError
 
 LONGEST_RECORD: Final = 100_000_000
-"""Bytes of one row: more than a 4096 x 4096 colour picture needs in base64, so that an open quote ends somewhere."""
+"""Bytes of one row: more than a 4096 x 4096 colour image needs in base64, so that an open quote ends somewhere."""
 
 
 def check_file(path: Path, needed: str) -> None:

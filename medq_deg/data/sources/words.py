@@ -1,4 +1,4 @@
-"""The words that name a kind of picture: the seven modalities, and what else questions show and must be told apart.
+"""The words that name a kind of image: the seven modalities, and what else questions show and must be told apart.
 
 A table, so that who knows the field can correct it.
 """
@@ -79,13 +79,13 @@ WORDS: Final[tuple[tuple[str, str], ...]] = (
      r"[- ]?stain\w*|\bh(?:a?ematoxylin)\b|\bimmunohistochem\w*|\bKOH (?:prep|mount)\w*|\burin(?:e|ary) sediment)"
      r"|\bH\s?&\s?E\b"),
 )  # fmt: skip
-"""Kind of picture and the words that name it. Kinds outside the seven are there to be told apart from them."""
+"""Kind of image and the words that name it. Kinds outside the seven are there to be told apart from them."""
 
 PATTERNS: Final = tuple((name, re.compile(pattern)) for name, pattern in WORDS)
 
 
 def named_modalities(text: str) -> list[str]:
-    """Return the kinds of picture that a text names, each once, those outside the seven too."""
+    """Return the kinds of image that a text names, each once, those outside the seven too."""
     found: dict[str, None] = {}
     for name, pattern in PATTERNS:
         text, count = pattern.subn(" ", text)

@@ -1,5 +1,5 @@
 "use strict";
-// Shows the rows that fit the filters, a few at a time, and enlarges pictures. Reads numbers and fixed words, writes text.
+// Shows the rows that fit the filters, a few at a time, and enlarges images. Reads numbers and fixed words, writes text.
 (() => {
   const byId = (name) => document.getElementById(name);
 
@@ -45,7 +45,7 @@
     update();
   }
 
-  // All pictures of a set, large, side by side.
+  // All images of a set, large, side by side.
   const large = byId("large");
   const close = () => large.close();
   document.addEventListener("click", (event) => {

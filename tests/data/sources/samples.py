@@ -1,4 +1,4 @@
-"""Pictures and tables in the formats of the sources."""
+"""Images and tables in the formats of the sources."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 
 from medq_deg.demo import FOLDER
 
-PICTURES = [path.read_bytes() for path in sorted((FOLDER / "images").glob("*.png"))]
-PICTURE = min(PICTURES, key=len)
-OTHER = min((picture for picture in PICTURES if picture != PICTURE), key=len)
+IMAGES = [path.read_bytes() for path in sorted((FOLDER / "images").glob("*.png"))]
+IMAGE = min(IMAGES, key=len)
+OTHER = min((image for image in IMAGES if image != IMAGE), key=len)
 
 
-def encoded(picture: bytes = PICTURE) -> str:
-    return base64.b64encode(picture).decode()
+def encoded(image: bytes = IMAGE) -> str:
+    return base64.b64encode(image).decode()
 
 
 def write_tsv(path: Path, rows: Sequence[Mapping[str, Any]], delimiter: str = "\t") -> Path:

@@ -1,4 +1,4 @@
-"""What all records go through: storable text, options once, letters that agree, and the picture's own evidence."""
+"""What all records go through: storable text, options once, letters that agree, and the image's own evidence."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from medq_deg.data.sources.evidence import contradicts
 from medq_deg.data.sources.finish import MERGED, RELABELLED, REPLACED, finished
 from medq_deg.demo import FOLDER
 from medq_deg.storable import storable
-from tests.data.sources.samples import PICTURE
+from tests.data.sources.samples import IMAGE
 
-RECORD = SourceRecord("folder", "q1", "q.csv, line 2", PICTURE, "Which?", ("left", "right"), "B", "CT", ("Counting",))
+RECORD = SourceRecord("folder", "q1", "q.csv, line 2", IMAGE, "Which?", ("left", "right"), "B", "CT", ("Counting",))
 ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40)
 
 
@@ -101,7 +101,7 @@ def encoded(array: np.ndarray, quality: int = 75) -> bytes:
 
 
 @pytest.mark.parametrize("name", ["histo_hgsc_nest", "histo_skin_tile", "skin_nevus_photo", "histo_ihc_colon"])
-def test_a_picture_in_colour_contradicts_ct_mri_and_x_ray_only(name: str) -> None:
+def test_a_image_in_colour_contradicts_ct_mri_and_x_ray_only(name: str) -> None:
     data = (FOLDER / "images" / f"{name}.png").read_bytes()
     for modality in ("CT", "MRI", "X-ray"):
         assert contradicts(data, modality)
@@ -110,7 +110,7 @@ def test_a_picture_in_colour_contradicts_ct_mri_and_x_ray_only(name: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["ct_abdomen", "mri_liver", "xray_chest_pa"])
-def test_gray_marked_and_tinted_pictures_contradict_nothing(name: str) -> None:
+def test_gray_marked_and_tinted_images_contradict_nothing(name: str) -> None:
     gray = np.asarray(Image.open(FOLDER / "images" / f"{name}.png").convert("L"))
     colours = np.stack([gray] * 3, axis=-1)
     marked = colours.copy()

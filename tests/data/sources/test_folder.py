@@ -9,7 +9,7 @@ import pytest
 
 from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_folder
 from medq_deg.errors import MedqDegError
-from tests.data.sources.samples import PICTURE, write_jsonl, write_tsv
+from tests.data.sources.samples import IMAGE, write_jsonl, write_tsv
 
 
 def row(**changes: Any) -> dict[str, Any]:
@@ -19,15 +19,15 @@ def row(**changes: Any) -> dict[str, Any]:
         "B": "No",
         "answer": "B",
         "modality": "MRI",
-        "image": "pictures/1.png",
+        "image": "images/1.png",
         **changes,
     }
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures" / "1.png").write_bytes(PICTURE)
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "1.png").write_bytes(IMAGE)
     return tmp_path
 
 
@@ -44,7 +44,7 @@ def read_csv(root: Path, *rows: dict[str, Any]) -> tuple[list[SourceRecord], Loa
 @pytest.mark.parametrize("answer", ["B", "b", "(B)", "No", "no."])
 def test_an_answer_is_a_letter_or_an_option_s_text(root: Path, answer: str) -> None:
     (found,), _ = read_csv(root, row(answer=answer))
-    assert (found.options, found.answer, found.modality, found.picture) == (("Yes", "No"), "B", "MRI", PICTURE)
+    assert (found.options, found.answer, found.modality, found.image) == (("Yes", "No"), "B", "MRI", IMAGE)
     assert (found.source, found.where) == ("folder", "questions.csv, line 2")
 
 
@@ -62,7 +62,7 @@ def test_json_lines_are_read(root: Path) -> None:
         "question": "CT?",
         "options": ["1", 2, 3],
         "answer": 2,
-        "image": "pictures/1.png",
+        "image": "images/1.png",
         "skills": ["Bone", "Counting"],
     }
     write_jsonl(root / "questions.jsonl", [record])
@@ -86,7 +86,7 @@ def test_keys_are_ids_or_survive_a_change_of_order(root: Path) -> None:
         ({"answer": "Perhaps"}, Reason.ANSWER_MATCHES_NONE),
         ({"answer": "A", "A": "B", "B": "A"}, Reason.ANSWER_MATCHES_SEVERAL),
         ({"answer": "yes", "B": "Yes."}, Reason.ANSWER_MATCHES_SEVERAL),
-        ({"image": "pictures/2.png"}, Reason.PICTURE_MISSING),
+        ({"image": "images/2.png"}, Reason.IMAGE_MISSING),
         ({"image": "/etc/hosts"}, Reason.PATH_OUTSIDE),
         ({"modality": "Thermometry"}, Reason.MODALITY_OUTSIDE),
         ({"options": "Yes, No"}, Reason.FIELD_TYPE),
@@ -124,7 +124,7 @@ def test_a_csv_is_read_as_spreadsheets_write_it(root: Path, delimiter: str, codi
         "folder",
         second.key,
         f"questions.csv, line {3 + told}",
-        PICTURE,
+        IMAGE,
         "Is this normal?",
         ("Yes", "No"),
         "B",
@@ -150,11 +150,11 @@ def test_a_csv_in_an_old_code_page_is_named(root: Path) -> None:
         read(root)
 
 
-def test_a_picture_may_be_in_a_list_of_one(root: Path) -> None:
-    write_jsonl(root / "questions.jsonl", [row(image=["pictures/1.png"]), row(image=["a.png", "b.png"])])
+def test_a_image_may_be_in_a_list_of_one(root: Path) -> None:
+    write_jsonl(root / "questions.jsonl", [row(image=["images/1.png"]), row(image=["a.png", "b.png"])])
     records, report = read(root)
     assert len(records) == 1
-    assert report.skipped == {Reason.SEVERAL_PICTURES.value: 1}
+    assert report.skipped == {Reason.SEVERAL_IMAGES.value: 1}
 
 
 @pytest.mark.parametrize("option", ["None", "NA", "N/A", "none of these", "Null"])

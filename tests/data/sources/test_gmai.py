@@ -11,7 +11,7 @@ import pytest
 
 from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_gmai
 from medq_deg.errors import MedqDegError
-from tests.data.sources.samples import OTHER, PICTURE, encoded, write_tsv
+from tests.data.sources.samples import IMAGE, OTHER, encoded, write_tsv
 
 
 def row(index: Any, **changes: Any) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def test_a_row_becomes_a_record(tmp_path: Path) -> None:
         source="gmai",
         key="7",
         where="VAL.tsv, line 2",
-        picture=PICTURE,
+        image=IMAGE,
         question="What is the organ marked in this CT image?",
         options=("Liver", "Spleen", "Kidney"),
         answer="B",
@@ -86,10 +86,10 @@ def test_quotes_tabs_and_line_breaks_in_a_question_survive(tmp_path: Path) -> No
     assert after.where == "VAL.tsv, line 5"
 
 
-def test_a_picture_may_be_the_index_of_a_row_before_or_after(tmp_path: Path) -> None:
+def test_a_image_may_be_the_index_of_a_row_before_or_after(tmp_path: Path) -> None:
     rows = [row(1, image="3"), row(2), row(3, image=encoded(OTHER)), row(4, image="2.0")]
     records, _ = read_rows(tmp_path, *rows)
-    assert [record.picture for record in records] == [OTHER, PICTURE, OTHER, PICTURE]
+    assert [record.image for record in records] == [OTHER, IMAGE, OTHER, IMAGE]
 
 
 def test_an_index_may_point_at_a_row_that_is_itself_skipped(tmp_path: Path) -> None:
@@ -108,12 +108,12 @@ def test_an_index_may_point_at_a_row_that_is_itself_skipped(tmp_path: Path) -> N
     ],
     ids=["points nowhere", "points at itself", "points at a row that points back", "short and not base64"],
 )
-def test_a_picture_index_that_leads_nowhere_is_skipped(tmp_path: Path, images: list[Any], reason: Reason) -> None:
+def test_a_image_index_that_leads_nowhere_is_skipped(tmp_path: Path, images: list[Any], reason: Reason) -> None:
     _, report = read_rows(tmp_path, *(row(i, image=image or encoded()) for i, image in enumerate(images, 1)))
     assert only_reason(report) == reason.value
 
 
-def test_an_index_that_two_rows_have_is_no_picture(tmp_path: Path) -> None:
+def test_an_index_that_two_rows_have_is_no_image(tmp_path: Path) -> None:
     _, report = read_rows(tmp_path, row(1, image="2"), row(2), row(2, image=encoded(OTHER)))
     assert report.skipped == {Reason.AMBIGUOUS_REFERENCE.value: 1, Reason.DUPLICATE_INDEX.value: 1}
 
@@ -122,9 +122,9 @@ def test_an_index_that_two_rows_have_is_no_picture(tmp_path: Path) -> None:
     ("changes", "reason"),
     [
         ({"image": encoded()[:-3] + "!!!"}, Reason.NOT_BASE64),
-        ({"image": encoded(b"no picture " * 9)}, Reason.NOT_A_PICTURE),
-        ({"image": ""}, Reason.NO_PICTURE),
-        ({"image": json.dumps([encoded(), encoded()])}, Reason.SEVERAL_PICTURES),
+        ({"image": encoded(b"no image " * 9)}, Reason.NOT_A_IMAGE),
+        ({"image": ""}, Reason.NO_IMAGE),
+        ({"image": json.dumps([encoded(), encoded()])}, Reason.SEVERAL_IMAGES),
         ({"answer": "E"}, Reason.ANSWER_WITHOUT_OPTION),
         ({"answer": "Spleen"}, Reason.ANSWER_WITHOUT_OPTION),
         ({"answer": ""}, Reason.NO_ANSWER),
@@ -152,12 +152,12 @@ def test_base64_with_line_breaks_or_a_data_url_is_read(tmp_path: Path) -> None:
     text = encoded()
     broken = "\n".join(text[i : i + 76] for i in range(0, len(text), 76))
     records, _ = read_rows(tmp_path, row(1, image=broken), row(2, image=f"data:image/png;base64,{text}"))
-    assert [record.picture for record in records] == [PICTURE, PICTURE]
+    assert [record.image for record in records] == [IMAGE, IMAGE]
 
 
-def test_a_list_of_one_picture_is_that_picture(tmp_path: Path) -> None:
+def test_a_list_of_one_image_is_that_image(tmp_path: Path) -> None:
     (record,), _ = read_rows(tmp_path, row(1, image=str([encoded()])))
-    assert record.picture == PICTURE
+    assert record.image == IMAGE
 
 
 def test_a_second_row_of_one_index_is_skipped(tmp_path: Path) -> None:
@@ -254,7 +254,7 @@ def test_windows_line_ends_a_byte_order_mark_and_blank_lines_do_no_harm(tmp_path
     text = "".join(lines_of(tmp_path, row(1), row(2, image="1"))).replace("\n", "\r\n\r\n")
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     records, report = read(path)
-    assert [record.picture for record in records] == [PICTURE, PICTURE]
+    assert [record.image for record in records] == [IMAGE, IMAGE]
     assert report.rows_read == 2
 
 
@@ -287,7 +287,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_table(tmp_path: Path) -> None:
-    big = encoded(PICTURE + bytes(1_000_000))
+    big = encoded(IMAGE + bytes(1_000_000))
     path = write_tsv(tmp_path / "VAL.tsv", [row(i, image=big if i % 2 else str(i + 1)) for i in range(40)])
     assert path.stat().st_size > 25_000_000
     report = LoadReport()

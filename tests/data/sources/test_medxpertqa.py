@@ -9,7 +9,7 @@ import pytest
 
 from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_medxpertqa
 from medq_deg.errors import MedqDegError
-from tests.data.sources.samples import PICTURE, write_jsonl
+from tests.data.sources.samples import IMAGE, write_jsonl
 
 STEM = "A 60-year-old man has pain. A radiograph is shown. What is the diagnosis?"
 
@@ -31,7 +31,7 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     (tmp_path / "images").mkdir()
-    (tmp_path / "images" / "MM-1-a.jpeg").write_bytes(PICTURE)
+    (tmp_path / "images" / "MM-1-a.jpeg").write_bytes(IMAGE)
     return tmp_path
 
 
@@ -49,7 +49,7 @@ def test_the_options_are_shown_once(root: Path) -> None:
         source="medxpertqa",
         key="MM-1",
         where="test.jsonl, line 1",
-        picture=PICTURE,
+        image=IMAGE,
         question=STEM,
         options=("Gout", "Fracture (of the hip)", "Osteosarcoma"),
         answer="B",
@@ -116,8 +116,8 @@ def test_body_systems_are_skills_where_the_paper_has_one(root: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"images": ["a.jpeg", "b.jpeg"]}, Reason.SEVERAL_PICTURES),
-        ({"images": []}, Reason.NO_PICTURE),
+        ({"images": ["a.jpeg", "b.jpeg"]}, Reason.SEVERAL_IMAGES),
+        ({"images": []}, Reason.NO_IMAGE),
         ({"images": ["../MM/test.jsonl"]}, Reason.PATH_OUTSIDE),
         ({"images": [{"path": "a"}]}, Reason.FIELD_TYPE),
         ({"label": "F"}, Reason.ANSWER_WITHOUT_OPTION),

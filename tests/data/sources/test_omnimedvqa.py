@@ -1,4 +1,4 @@
-"""OmniMedVQA's folder of JSON lists and pictures."""
+"""OmniMedVQA's folder of JSON lists and images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_omnimedvqa
 from medq_deg.errors import MedqDegError
-from tests.data.sources.samples import PICTURE
+from tests.data.sources.samples import IMAGE
 
 
 def record(number: int, **changes: Any) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def record(number: int, **changes: Any) -> dict[str, Any]:
 def root(tmp_path: Path) -> Path:
     root = tmp_path / "OmniMedVQA"
     (root / "Images" / "scan").mkdir(parents=True)
-    (root / "Images" / "scan" / "1.png").write_bytes(PICTURE)
+    (root / "Images" / "scan" / "1.png").write_bytes(IMAGE)
     return root
 
 
@@ -64,7 +64,7 @@ def test_the_answer_is_the_option_that_differs_in_case_spaces_and_stop(root: Pat
     )
     assert (found.answer, found.modality, found.skills) == ("B", "CT", ("Disease Diagnosis",))
     assert found.options[1] == "adenocarcinoma of  the lung"
-    assert found.picture == PICTURE
+    assert found.image == IMAGE
 
 
 def test_options_c_and_d_may_be_absent_and_modality_may_have_its_other_key(root: Path) -> None:
@@ -107,12 +107,12 @@ def test_question_types_become_skills_where_the_paper_has_one(root: Path) -> Non
         ({"modality_type": "OCT (Optical Coherence Tomography"}, Reason.MODALITY_OUTSIDE),
         ({"modality_type": ...}, Reason.MODALITY_UNKNOWN),
         ({"question_id": "Chest CT Scan_0001"}, Reason.DUPLICATE_INDEX),
-        ({"image_path": ...}, Reason.NO_PICTURE),
-        ({"image_path": "Images/scan/2.png"}, Reason.PICTURE_MISSING),
-        ({"image_path": "Images/scan/1.png/2.png"}, Reason.PICTURE_MISSING),
-        ({"image_path": "x" * 5000}, Reason.PICTURE_MISSING),
-        ({"image_path": "a\0b"}, Reason.PICTURE_MISSING),
-        ({"image_path": "Images"}, Reason.PICTURE_UNREADABLE),
+        ({"image_path": ...}, Reason.NO_IMAGE),
+        ({"image_path": "Images/scan/2.png"}, Reason.IMAGE_MISSING),
+        ({"image_path": "Images/scan/1.png/2.png"}, Reason.IMAGE_MISSING),
+        ({"image_path": "x" * 5000}, Reason.IMAGE_MISSING),
+        ({"image_path": "a\0b"}, Reason.IMAGE_MISSING),
+        ({"image_path": "Images"}, Reason.IMAGE_UNREADABLE),
         ({"image_path": "../secret.png"}, Reason.PATH_OUTSIDE),
         ({"image_path": "Images/../Images/scan/1.png"}, Reason.PATH_OUTSIDE),
         ({"image_path": "Images\\..\\..\\secret.png"}, Reason.PATH_OUTSIDE),
@@ -122,19 +122,19 @@ def test_question_types_become_skills_where_the_paper_has_one(root: Path) -> Non
         ({"image_path": "Images/up/secret.png"}, Reason.PATH_OUTSIDE),
         ({"image_path": "Images/loop.png"}, Reason.SYMLINK_LOOP),
         ({"image_path": "Images/round/round/1.png"}, Reason.SYMLINK_LOOP),
-        ({"image_path": "Images/text.png"}, Reason.NOT_A_PICTURE),
-        ({"image_path": "Images/empty.png"}, Reason.NOT_A_PICTURE),
+        ({"image_path": "Images/text.png"}, Reason.NOT_A_IMAGE),
+        ({"image_path": "Images/empty.png"}, Reason.NOT_A_IMAGE),
     ],
 )
 def test_a_bad_record_is_skipped_and_named(root: Path, changes: dict[str, Any], reason: Reason) -> None:
     secret = root.parent / "secret.png"
-    secret.write_bytes(PICTURE)
+    secret.write_bytes(IMAGE)
     images = root / "Images"
     os.symlink(secret, images / "out.png")
     os.symlink(root.parent, images / "up")
     os.symlink("loop.png", images / "loop.png")
     os.symlink("round", images / "round")
-    (images / "text.png").write_text("This is no picture.")
+    (images / "text.png").write_text("This is no image.")
     (images / "empty.png").touch()
     if changes.get("image_path") == "SECRET":
         changes = {"image_path": str(secret)}
@@ -148,7 +148,7 @@ def test_a_bad_record_is_skipped_and_named(root: Path, changes: dict[str, Any], 
 def test_a_link_that_stays_inside_is_followed(root: Path) -> None:
     os.symlink("scan/1.png", root / "Images" / "same.png")
     write(root, [record(1, image_path="Images/same.png")])
-    assert read(root)[0][0].picture == PICTURE
+    assert read(root)[0][0].image == IMAGE
 
 
 def test_a_record_that_is_no_object_is_skipped(root: Path) -> None:

@@ -10,13 +10,13 @@ import pytest
 from medq_deg.data.sources import LoadReport, Reason, SourceRecord, read_release
 from medq_deg.data.sources.release import ORPHAN, UNTOLD
 from medq_deg.errors import MedqDegError
-from tests.data.sources.samples import OTHER, PICTURE, encoded, write_tsv
+from tests.data.sources.samples import IMAGE, OTHER, encoded, write_tsv
 
 
 def clean(index: Any, question: str | None = None, **changes: Any) -> dict[str, Any]:
     return {
         "index": index,
-        "question": question or f"What is in MRI picture {index}?",
+        "question": question or f"What is in MRI image {index}?",
         "A": "Liver",
         "B": "Spleen",
         "answer": "A",
@@ -50,9 +50,9 @@ def test_clean_rows_come_first_and_degraded_rows_share_their_key(tmp_path: Path)
         simulate_test=[degraded(1), degraded(2, degradation_severity="severe")],
         good_test=[clean(1), clean(2)],
     )
-    assert [(r.source, r.key, r.degradation, r.severity, r.picture) for r in records] == [
-        ("release", "test-1", "none", 0, PICTURE),
-        ("release", "test-2", "none", 0, PICTURE),
+    assert [(r.source, r.key, r.degradation, r.severity, r.image) for r in records] == [
+        ("release", "test-1", "none", 0, IMAGE),
+        ("release", "test-2", "none", 0, IMAGE),
         ("release", "test-1", "ghosting", 1, OTHER),
         ("release", "test-2", "ghosting", 2, OTHER),
     ]
@@ -75,7 +75,7 @@ def test_an_index_may_repeat_with_another_severity_or_degradation(tmp_path: Path
 def test_running_indices_that_are_not_shared_give_way_to_the_question(tmp_path: Path) -> None:
     good = [clean(i) for i in range(6)]
     # The first degraded row's index is by chance that of its clean row; the others' are not.
-    simulate = [degraded(i, f"What is in MRI picture {i // 3}?", degradation_type=name)
+    simulate = [degraded(i, f"What is in MRI image {i // 3}?", degradation_type=name)
                 for i, name in enumerate(["ghosting", "bias field", "low_resolution"] * 2)]  # fmt: skip
     records, report = read(tmp_path, good_test=good, simulate_test=simulate)
     assert keys(records[6:]) == ["test-0"] * 3 + ["test-1"] * 3
@@ -127,7 +127,7 @@ def test_a_degraded_row_without_its_clean_row_is_kept_and_noted(tmp_path: Path) 
 def test_a_clean_row_that_is_skipped_still_lends_its_key(tmp_path: Path) -> None:
     records, report = read(tmp_path, good_test=[clean(1, image="")], simulate_test=[degraded(1)])
     assert keys(records) == ["test-1"]
-    assert report.skipped == {Reason.NO_PICTURE.value: 1}
+    assert report.skipped == {Reason.NO_IMAGE.value: 1}
 
 
 def test_two_names_of_one_degradation_of_one_question_are_one_row(tmp_path: Path) -> None:
@@ -180,16 +180,16 @@ def test_rows_of_a_simulate_file_without_a_severity_column_are_skipped(tmp_path:
     assert report.skipped == {Reason.UNKNOWN_SEVERITY.value: 1}
 
 
-def test_pictures_may_be_files_or_rows(tmp_path: Path) -> None:
+def test_images_may_be_files_or_rows(tmp_path: Path) -> None:
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "1.png").write_bytes(OTHER)
     rows = [clean(1, image="", image_path="images/1.png"), clean(2, image_path=""), clean(3, image="2")]
     records, _ = read(tmp_path, good_dev=rows)
-    assert [record.picture for record in records] == [OTHER, PICTURE, PICTURE]
+    assert [record.image for record in records] == [OTHER, IMAGE, IMAGE]
     (tmp_path / "MedQ-Robust-good-dev.tsv").unlink()
     only_path = {name: value for name, value in rows[0].items() if name != "image"}
     records, report = read(tmp_path, good_test=[only_path, {**only_path, "index": 2, "image_path": "../1.png"}])
-    assert [record.picture for record in records] == [OTHER]
+    assert [record.image for record in records] == [OTHER]
     assert report.skipped == {Reason.PATH_OUTSIDE.value: 1}
 
 
@@ -210,7 +210,7 @@ def test_a_folder_without_the_release_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-def test_a_table_without_pictures_is_named(tmp_path: Path) -> None:
+def test_a_table_without_images_is_named(tmp_path: Path) -> None:
     row = clean(1)
     del row["image"]
     with pytest.raises(MedqDegError, match=r"good-dev\.tsv, line 1: no column 'image' or 'image_path'"):

@@ -1,4 +1,4 @@
-"""DICOM, NIfTI and 16-bit pictures in a user's folder of questions."""
+"""DICOM, NIfTI and 16-bit images in a user's folder of questions."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def read(folder: Path, *lines: str) -> tuple[list[SourceRecord], LoadReport]:
     return list(read_folder(folder, report)), report
 
 
-def picture(record: SourceRecord) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(record.picture)))
+def image(record: SourceRecord) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(record.image)))
 
 
 def test_a_dicom_file_s_own_modality_is_used_where_the_table_has_none(folder: Path) -> None:
     records, _ = read(folder, "ct.dcm,Where?,left,right,A,,,", "cine.dcm,Where?,left,right,A,MRI,,")
     assert [record.modality for record in records] == ["CT", "MRI"]
-    assert np.array_equal(picture(records[0]), np.asarray(read_image(folder / "ct.dcm").image))
+    assert np.array_equal(image(records[0]), np.asarray(read_image(folder / "ct.dcm").image))
 
 
 def test_window_and_frame_are_columns_and_part_of_what_a_question_is(folder: Path) -> None:
@@ -56,15 +56,15 @@ def test_window_and_frame_are_columns_and_part_of_what_a_question_is(folder: Pat
     assert report.skipped == {}
     assert len({record.key for record in records}) == len(records) == 8
     for record, window in zip(records, ("lung", "brain", "40,500"), strict=False):
-        assert np.array_equal(picture(record), np.asarray(read_image(folder / "ct.dcm", window=window).image))
+        assert np.array_equal(image(record), np.asarray(read_image(folder / "ct.dcm", window=window).image))
     for frame in range(3):
         expected = np.asarray(read_image(folder / "cine.dcm", frame=frame).image)
-        assert np.array_equal(picture(records[3 + frame]), expected)
+        assert np.array_equal(image(records[3 + frame]), expected)
 
 
 def test_what_cannot_be_used_is_skipped_with_its_reason(folder: Path, tmp_path: Path) -> None:
     files_and_reasons = {
-        "sr.dcm,,": "a structured report, not a picture",
+        "sr.dcm,,": "a structured report, not an image",
         "burned.dcm,,": "text is burned into the pixels",
         "deep.png,,": "8 bits a channel",
         "cine.dcm,lung,": "the window 'lung' is in Hounsfield units",
@@ -86,8 +86,8 @@ def test_what_cannot_be_used_is_skipped_with_its_reason(folder: Path, tmp_path: 
 
 def test_nothing_of_the_header_is_in_what_a_build_collects(folder: Path) -> None:
     records, report = read(folder, "ct.dcm,Where?,left,right,A,,,", "v.nii.gz,Where?,left,right,A,MRI,,")
-    clean = collect(records, folder / "pictures", report)
+    clean = collect(records, folder / "images", report)
     assert len(clean) == 2
-    for path in (folder / "pictures").iterdir():
+    for path in (folder / "images").iterdir():
         assert b"Testperson" not in path.read_bytes()
         assert b"MRN0815" not in path.read_bytes()

@@ -41,7 +41,7 @@ def test_a_clearly_better_model_is_found_better_everywhere_it_counts(run: Run, k
         assert part["difference"] > 0.3
         assert part["difference_ci"][0] > 0.2
         assert part["p"] <= part["p_holm"] < 0.001
-    # The model does not look at the picture: degradation changes nothing.
+    # The model does not look at the image: degradation changes nothing.
     assert set(result["change_from_l0"]) == {"L1", "L2"}
     write_comparison(result, strong / "comparison.json")
     assert json.loads((strong / "comparison.json").read_text()) == result

@@ -1,4 +1,4 @@
-"""Encoded pictures: from base64, from the row of a table that another row points to, and from files inside a folder."""
+"""Encoded images: from base64, from the row of a table that another row points to, and from files inside a folder."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from medq_deg.data.sources.base import BadRow, Reason, Row
 from medq_deg.data.sources.fields import index_of, parsed_list, text_of
 from medq_deg.data.sources.tables import Table
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.images import LARGEST_FILE, check_picture
+from medq_deg.images import LARGEST_FILE, check_image
 from medq_deg.medical import looks_medical, read_chosen
 
 _LONGEST_INDEX: Final = 64
 """An `image` cell of up to this many characters is the index of another row: the rule of the peers' harness."""
 
 
-def checked_picture(data: bytes) -> bytes:
-    """Return the bytes as they are; raise `BadRow` unless their header says that they are a picture."""
+def checked_image(data: bytes) -> bytes:
+    """Return the bytes as they are; raise `BadRow` unless their header says that they are an image."""
     try:
-        check_picture(data)
+        check_image(data)
     except ImageError as error:
-        raise BadRow(Reason.NOT_A_PICTURE, str(error)) from None
+        raise BadRow(Reason.NOT_A_IMAGE, str(error)) from None
     return data
 
 
-def picture_from_base64(text: str) -> bytes:
-    """Return the picture that a text encodes; raise `BadRow` if it is not base64, or not a picture."""
+def image_from_base64(text: str) -> bytes:
+    """Return the image that a text encodes; raise `BadRow` if it is not base64, or not an image."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
@@ -44,37 +44,37 @@ def picture_from_base64(text: str) -> bytes:
             data = base64.b64decode("".join(text.split()), validate=True)
         except (binascii.Error, ValueError) as error:
             raise BadRow(Reason.NOT_BASE64, str(error)) from None
-    return checked_picture(data)
+    return checked_image(data)
 
 
-def picture_from_file(root: Path, relative: Any) -> bytes:
-    """Return the picture in a file under a folder.
+def image_from_file(root: Path, relative: Any) -> bytes:
+    """Return the image in a file under a folder.
 
     Raises
     ------
     BadRow
         If the path is absolute, has "..", leaves the folder through a link, runs in a circle, or names no regular
-        file of up to 64 MiB that is a picture.
+        file of up to 64 MiB that is an image.
     """
     path = path_inside(root, relative)
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise BadRow(Reason.PICTURE_TOO_LARGE, text_of(relative))
-        return checked_picture(path.read_bytes())
+            raise BadRow(Reason.IMAGE_TOO_LARGE, text_of(relative))
+        return checked_image(path.read_bytes())
     except OSError:
-        raise BadRow(Reason.PICTURE_UNREADABLE, text_of(relative)) from None
+        raise BadRow(Reason.IMAGE_UNREADABLE, text_of(relative)) from None
 
 
 @dataclass(frozen=True)
 class Scan:
-    """A picture that had to be windowed or chosen from several, as PNG, and the modality that its file tells."""
+    """An image that had to be windowed or chosen from several, as PNG, and the modality that its file tells."""
 
-    picture: bytes
+    image: bytes
     modality: str | None
 
 
 def scan_from_file(root: Path, relative: Any, window: Any = None, frame: Any = None) -> Scan | None:
-    """Return the picture in a DICOM or NIfTI file under a folder, or in any file for which window or frame is given.
+    """Return the image in a DICOM or NIfTI file under a folder, or in any file for which window or frame is given.
 
     Parameters
     ----------
@@ -87,12 +87,12 @@ def scan_from_file(root: Path, relative: Any, window: Any = None, frame: Any = N
     Returns
     -------
     Scan or None
-        None for an ordinary picture, which `picture_from_file` reads.
+        None for an ordinary image, which `image_from_file` reads.
 
     Raises
     ------
     BadRow
-        As `picture_from_file`; for a window or a frame that is none; for text that is burned into the pixels.
+        As `image_from_file`; for a window or a frame that is none; for text that is burned into the pixels.
     """
     path = path_inside(root, relative)
     shown, number = text_of(window) or None, text_of(frame)
@@ -103,9 +103,9 @@ def scan_from_file(root: Path, relative: Any, window: Any = None, frame: Any = N
             raise ImageError(f"a frame must be a whole number from 0, got {number!r}")
         scan = read_chosen(path, shown, int(number) if number else None)
     except MedqDegError as error:
-        raise BadRow(Reason.NOT_A_PICTURE, str(error).removeprefix(f"{path}: ")) from None
+        raise BadRow(Reason.NOT_A_IMAGE, str(error).removeprefix(f"{path}: ")) from None
     if scan.burned_in:
-        raise BadRow(Reason.NOT_A_PICTURE, "text is burned into the pixels, says the file")
+        raise BadRow(Reason.NOT_A_IMAGE, "text is burned into the pixels, says the file")
     return Scan(encode_png(scan.image), scan.modality)
 
 
@@ -113,7 +113,7 @@ def path_inside(root: Path, relative: Any) -> Path:
     """Return the path of a regular file under a folder, or raise `BadRow`."""
     name = text_of(relative)
     if not name:
-        raise BadRow(Reason.NO_PICTURE)
+        raise BadRow(Reason.NO_IMAGE)
     if _leaves(name):
         raise BadRow(Reason.PATH_OUTSIDE, name)
     try:
@@ -121,19 +121,19 @@ def path_inside(root: Path, relative: Any) -> Path:
         if not path.is_relative_to(root.resolve(strict=True)):
             raise BadRow(Reason.PATH_OUTSIDE, name)
         if not stat.S_ISREG(path.stat().st_mode):
-            raise BadRow(Reason.PICTURE_UNREADABLE, f"{name} is not a file")
+            raise BadRow(Reason.IMAGE_UNREADABLE, f"{name} is not a file")
         return path
     except (FileNotFoundError, NotADirectoryError):
-        raise BadRow(Reason.PICTURE_MISSING, name) from None
+        raise BadRow(Reason.IMAGE_MISSING, name) from None
     except RuntimeError:
         # Path.resolve before Python 3.13.
         raise BadRow(Reason.SYMLINK_LOOP, name) from None
     except ValueError:
         # A zero byte in the name.
-        raise BadRow(Reason.PICTURE_MISSING, name) from None
+        raise BadRow(Reason.IMAGE_MISSING, name) from None
     except OSError as error:
-        reason = {errno.ELOOP: Reason.SYMLINK_LOOP, errno.ENAMETOOLONG: Reason.PICTURE_MISSING}
-        raise BadRow(reason.get(error.errno or 0, Reason.PICTURE_UNREADABLE), name) from None
+        reason = {errno.ELOOP: Reason.SYMLINK_LOOP, errno.ENAMETOOLONG: Reason.IMAGE_MISSING}
+        raise BadRow(reason.get(error.errno or 0, Reason.IMAGE_UNREADABLE), name) from None
 
 
 def _leaves(name: str) -> bool:
@@ -148,14 +148,14 @@ def only_one(value: Any) -> Any:
     if listed is None:
         return value
     if not listed:
-        raise BadRow(Reason.NO_PICTURE)
+        raise BadRow(Reason.NO_IMAGE)
     if len(listed) > 1:
-        raise BadRow(Reason.SEVERAL_PICTURES, f"{len(listed)}")
+        raise BadRow(Reason.SEVERAL_IMAGES, f"{len(listed)}")
     return listed[0]
 
 
-class TablePictures:
-    """Pictures of a table whose column `image` holds base64 or the index of another row.
+class TableImages:
+    """Images of a table whose column `image` holds base64 or the index of another row.
 
     Only the place of each row is held. The first index that is met makes the rest of the table be looked through
     once, because it may point ahead, and because an index that two rows have points to neither.
@@ -185,14 +185,14 @@ class TablePictures:
             return
         self._offsets.setdefault(index, []).append(row.offset)
 
-    def picture_of(self, row: Row) -> bytes:
-        """Return a row's picture; raise `BadRow` if there is none."""
+    def image_of(self, row: Row) -> bytes:
+        """Return a row's image; raise `BadRow` if there is none."""
         image = text_of(only_one(row.cells.get("image")))
         if not image:
-            return picture_from_file(self._root, only_one(row.cells.get("image path")))
+            return image_from_file(self._root, only_one(row.cells.get("image path")))
         if len(image) <= _LONGEST_INDEX:
             image = self._image_of(index_of(image))
-        return picture_from_base64(image)
+        return image_from_base64(image)
 
     def _image_of(self, index: str) -> str:
         if not self._complete:

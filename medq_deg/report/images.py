@@ -1,4 +1,4 @@
-"""Where the pictures of rows come from, and how they get into the page."""
+"""Where the images of rows come from, and how they get into the page."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from medq_deg.errors import MedqDegError
 from medq_deg.images import without_metadata
 
 SIDE: Final = 208
-"""Longest side of a picture among the rows, px."""
+"""Longest side of an image among the rows, px."""
 
 _QUALITY: Final = 66
 
-NO_PICTURES: Final = (
-    "A run's folder holds no pictures, so only text is shown here. To see the pictures, give the data that the model "
+NO_IMAGES: Final = (
+    "A run's folder holds no images, so only text is shown here. To see the images, give the data that the model "
     "was asked about: medq-deg report RUN --data DIR."
 )
 
 
-class Pictures:
-    """Finds the picture of a row.
+class Images:
+    """Finds the image of a row.
 
     Parameters
     ----------
     data : sequence of mappings, or None
-        Rows with pictures, or None for no pictures.
+        Rows with images, or None for no images.
     """
 
     def __init__(self, data: Sequence[Mapping[str, Any]] | None) -> None:
@@ -48,7 +48,7 @@ class Pictures:
         return name in self._place
 
     def uri(self, name: str, side: int = SIDE) -> str:
-        """Return a row's picture as a small JPEG data URI; empty where there is none that can be read."""
+        """Return a row's image as a small JPEG data URI; empty where there is none that can be read."""
         if self._data is None or name not in self._place:
             return ""
         try:
@@ -58,7 +58,7 @@ class Pictures:
             return ""
 
     def image(self, name: str) -> Image.Image | None:
-        """Return a row's picture itself; None where there is none that can be read."""
+        """Return a row's image itself; None where there is none that can be read."""
         if self._data is None or name not in self._place:
             return None
         try:

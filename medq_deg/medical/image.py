@@ -1,4 +1,4 @@
-"""What a reader returns: the picture as it is shown, its values, and what is known of both."""
+"""What a reader returns: the image as it is shown, its values, and what is known of both."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def plausible_spacing(row: float, column: float) -> Interval | None:
 
 @dataclass(frozen=True, eq=False)
 class MedicalImage:
-    """An 8-bit picture of a scan, and what is known of it. Nothing here tells whose scan it is.
+    """An 8-bit image of a scan, and what is known of it. Nothing here tells whose scan it is.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class MedicalImage:
     modality : str, optional
         One of the seven of `medq_deg.taxonomy.MODALITIES`; None where the file does not say, or says another.
     window : (float, float), optional
-        Level and width that the picture shows, in the unit of the values; None where there is no window.
+        Level and width that the image shows, in the unit of the values; None where there is no window.
     shown_by : str
         Where the window comes from, such as "window of the file".
     unit : str
@@ -41,9 +41,9 @@ class MedicalImage:
     slope, intercept : float
         What turned stored numbers into values.
     values : (H, W) float32 array, optional
-        The values before the window, of a grey picture, in the picture's orientation; None for colour.
+        The values before the window, of a grey image, in the image's orientation; None for colour.
     display : Display, optional
-        How those values became the picture.
+        How those values became the image.
     spacing_mm : (float, float), optional
         Distance of rows and of columns in mm.
     bits : int
@@ -53,7 +53,7 @@ class MedicalImage:
     burned_in : bool, optional
         Whether the file says that text is burned into the pixels; None where it does not say.
     notes : tuple of str
-        What a user should know about how the picture was made.
+        What a user should know about how the image was made.
     """
 
     image: Image.Image
@@ -74,7 +74,7 @@ class MedicalImage:
     notes: tuple[str, ...] = ()
 
     def show(self, values: NDArray[Any]) -> Image.Image:
-        """Return other values of the same scan as a picture, through the same window.
+        """Return other values of the same scan as an image, through the same window.
 
         Parameters
         ----------
@@ -84,8 +84,8 @@ class MedicalImage:
         Raises
         ------
         ValueError
-            For a picture in colour, which has no window.
+            For an image in colour, which has no window.
         """
         if self.display is None:
-            raise ValueError("this picture has no window: it is in colour, or was of 8 bits from the start")
+            raise ValueError("this image has no window: it is in colour, or was of 8 bits from the start")
         return Image.fromarray(self.display.show(values))
