@@ -58,6 +58,7 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 clean:
 	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage

@@ -14,9 +14,8 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
-from medq_deg.images import open_image
 
-__all__ = ["clear_parts", "file_hash", "hold_folder", "open_image", "read_json", "replace_file"]
+__all__ = ["clear_parts", "file_hash", "hold_folder", "read_json", "replace_file"]
 
 
 @contextmanager

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from typing import Final
 
 REPLACEMENT: Final = "\ufffd"
+
+_KEPT: Final = "\n\t"
+_DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of the text after them: with these an answer could look like another one."""
 
 _LINE_BREAKS: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNSAFE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -26,3 +31,18 @@ def storable(text: str) -> str:
         return text
     joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return _UNSAFE.sub(REPLACEMENT, _LINE_BREAKS.sub("\n", joined))
+
+
+def visible(text: str) -> str:
+    """Replace what HTML, SVG and CSV cannot hold, or what a reader cannot see: control characters, half pairs.
+
+    Examples
+    --------
+    >>> visible("a" + chr(0) + "b")
+    'a\ufffdb'
+    """
+    return "".join(REPLACEMENT if _hidden(character) else character for character in text)
+
+
+def _hidden(character: str) -> bool:
+    return character in _DIRECTIONS or (unicodedata.category(character) in ("Cc", "Cs") and character not in _KEPT)

@@ -59,7 +59,7 @@ CHAT = (
 
 FACTS: defaultdict[str, list[Fact]] = defaultdict(list)
 for fact in facts():
-    FACTS[fact.picture].append(fact)
+    FACTS[fact.image].append(fact)
 
 
 @dataclass(frozen=True)
@@ -149,7 +149,7 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
     return model
 
 
-def picture_tokens(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor:
+def image_tokens(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor:
     """Return what the language model gets to see of each picture, (N, tokens, width)."""
     return torch.stack(model.model.get_image_features(pixels, return_dict=True).pooler_output)
 
@@ -234,7 +234,7 @@ class Trainer:
 
         def loss() -> tuple[Tensor, Tensor]:
             names, pixels = self.crops.batch(self.steps.batch, self.generator)
-            seen = F.normalize(picture_tokens(self.model, pixels).mean(1), dim=-1)
+            seen = F.normalize(image_tokens(self.model, pixels).mean(1), dim=-1)
             losses, right = [], []
             for kind, texts in answers.items():
                 known = [(i, fact) for i, name in enumerate(names) for fact in FACTS[name] if fact.kind == kind]
@@ -254,14 +254,14 @@ class Trainer:
         with torch.no_grad():
             for _ in range(self.steps.stored):
                 some, pixels = self.crops.batch(self.steps.batch, self.generator)
-                grid = picture_tokens(self.model, pixels).transpose(1, 2).unflatten(2, (SIDE // PATCH, SIDE // PATCH))
+                grid = image_tokens(self.model, pixels).transpose(1, 2).unflatten(2, (SIDE // PATCH, SIDE // PATCH))
                 names += some
                 stored.append(F.adaptive_avg_pool2d(grid, 2).flatten(2).transpose(1, 2))
-        pictures = torch.cat(stored)
+        images = torch.cat(stored)
 
         def loss() -> tuple[Tensor, Tensor]:
             places = [self.rng.randrange(len(names)) for _ in range(self.steps.batch)]
-            return self._answer_loss([names[i] for i in places], pictures[places])
+            return self._answer_loss([names[i] for i in places], images[places])
 
         self._run("read", self.steps.read, [(self.language, 2e-3)], loss)
 
@@ -270,11 +270,11 @@ class Trainer:
 
         def loss() -> tuple[Tensor, Tensor]:
             names, pixels = self.crops.batch(self.steps.batch, self.generator)
-            return self._answer_loss(names, picture_tokens(self.model, pixels))
+            return self._answer_loss(names, image_tokens(self.model, pixels))
 
         self._run("answer", self.steps.answer, [(self.language, 1e-3), (self.seeing, 3e-4)], loss)
 
-    def _answer_loss(self, names: list[str], pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def _answer_loss(self, names: list[str], images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the loss of one question about each picture, and the share of right letters.
 
         For a denser signal than the letter, the read-outs say of every token of every option whether the option holds,
@@ -285,7 +285,7 @@ class Trainer:
             prompt, options, letter = ask(self.rng.choice(FACTS[name]), self.rng, self.rng.randint(2, MOST_OPTIONS))
             message = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": prompt}]}]
             text = self.processor.apply_chat_template(message, add_generation_prompt=True)
-            texts.append(text.replace("<image>", "<image>" * pictures.shape[1]) + letter + "<|im_end|>")
+            texts.append(text.replace("<image>", "<image>" * images.shape[1]) + letter + "<|im_end|>")
             answers.append(LETTERS.index(letter))
             counts.append(len(options))
         batch = self.tokenizer(texts, return_tensors="pt", padding=True)
@@ -293,7 +293,7 @@ class Trainer:
         embedded = self.model.get_input_embeddings()(ids)
         image = ids == self.model.config.image_token_id
         states = self.model.model.language_model(
-            inputs_embeds=embedded.masked_scatter(image[..., None], pictures),
+            inputs_embeds=embedded.masked_scatter(image[..., None], images),
             attention_mask=batch["attention_mask"],
             output_hidden_states=True,
         )
@@ -367,9 +367,9 @@ class Tally:
         return f"{len(self.right):5d} rows  accuracy {right:.3f}  confidence {top:.3f}  shift {top - right:+.3f}"
 
 
-def letter_probabilities(model: Any, processor: Any, picture: Image.Image, prompt: str, count: int) -> Tensor:
+def letter_probabilities(model: Any, processor: Any, image: Image.Image, prompt: str, count: int) -> Tensor:
     """Return the exact probability of each option's letter as the answer's first token."""
-    content = [{"type": "image", "image": picture.convert("RGB")}, {"type": "text", "text": prompt}]
+    content = [{"type": "image", "image": image.convert("RGB")}, {"type": "text", "text": prompt}]
     inputs = processor.apply_chat_template(
         [{"role": "user", "content": content}],
         add_generation_prompt=True,
@@ -396,8 +396,8 @@ def report(folder: Path, part: Part, say: Callable[[str], None]) -> None:
                 cases.append(
                     (f"L{severity}", name, degrade(row["image"], name, severity, seed, modality=row["modality"]))
                 )
-        for severity, name, picture in cases:
-            likely = letter_probabilities(model, processor, picture, prompt, len(options))
+        for severity, name, image in cases:
+            likely = letter_probabilities(model, processor, image, prompt, len(options))
             keys = [severity]
             if name:
                 keys.append(f"{severity} {name}")

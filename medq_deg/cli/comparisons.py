@@ -11,7 +11,7 @@ from rich.text import Text
 from medq_deg.cli.console import PlainConsole, console
 from medq_deg.cli.controls import print_controls
 from medq_deg.cli.tables import print_answer
-from medq_deg.report.leaderboard import FIGURES, Entry, one_line, shown
+from medq_deg.results.leaderboard import FIGURES, Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)
 
@@ -20,7 +20,7 @@ NOT_JUDGED = "n/a"
 
 
 def print_comparison(result: Mapping[str, Any]) -> None:
-    """Print what `medq_deg.report.compare.compare_runs` returns: overall, change from L0, and each breakdown.
+    """Print what `medq_deg.results.compare.compare_runs` returns: overall, change from L0, and each breakdown.
 
     A difference that Holm's method leaves significant at the level of the intervals is in bold.
     """
@@ -59,7 +59,7 @@ def print_comparison(result: Mapping[str, Any]) -> None:
 
 
 def print_leaderboard(entries: Sequence[Entry]) -> None:
-    """Print what `medq_deg.report.leaderboard.leaderboard` returns; runs are in bold, with their notes below."""
+    """Print what `medq_deg.results.leaderboard.leaderboard` returns; runs are in bold, with their notes below."""
     table = Table(title="leaderboard")
     table.caption = "fractions; published figures: arXiv 2603.07769; rank: by accuracy at L2, on the paper's data only"
     for name in _LEADERBOARD:

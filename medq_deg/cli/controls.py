@@ -8,7 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from medq_deg.cli.console import PlainConsole, console
-from medq_deg.evaluation.controlled import ControlFigures, control_sentences
+from medq_deg.results.controlled import ControlFigures, control_sentences
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 

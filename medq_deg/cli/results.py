@@ -30,7 +30,7 @@ def score(
 ) -> None:
     """Print accuracy, confidence and Calibration Shift of a run, and write metrics.json."""
     from medq_deg.cli.tables import print_scores
-    from medq_deg.evaluation.score import score_run
+    from medq_deg.results.score import score_run
 
     result = score_run(run, coverage=coverage, blind=blind)
     print_scores(result)
@@ -47,7 +47,7 @@ def compare(
 ) -> None:
     """Compare two runs row by row: B minus A, with intervals and adjusted p-values."""
     from medq_deg.cli.comparisons import print_comparison
-    from medq_deg.report.compare import compare_runs, write_comparison
+    from medq_deg.results.compare import compare_runs, write_comparison
 
     result = compare_runs(first, second, coverage=coverage, blind=blind or [])
     print_comparison(result)
@@ -65,8 +65,8 @@ def leaderboard(
 ) -> None:
     """Print the published results with your runs among them."""
     from medq_deg.cli.comparisons import print_leaderboard
-    from medq_deg.report.leaderboard import check_export, write_leaderboard
-    from medq_deg.report.leaderboard import leaderboard as rank
+    from medq_deg.report.exports import check_export, write_leaderboard
+    from medq_deg.results.leaderboard import leaderboard as rank
 
     if out is not None:
         check_export(out)

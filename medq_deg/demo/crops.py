@@ -84,7 +84,7 @@ class Fact:
         The demo's question that says so.
     """
 
-    picture: str
+    image: str
     kind: str
     answer: str
     record: dict[str, Any]
@@ -138,7 +138,7 @@ def crop_questions(part: Part) -> DemoQuestions:
     """Return the clean rows about one part of each picture."""
     records = []
     for fact in facts():
-        question_id = f"demo-{part}-{fact.picture}-{fact.kind}"
+        question_id = f"demo-{part}-{fact.image}-{fact.kind}"
         rng = random.Random(derive_seed(question_id))
         options = draw_options(fact, rng)
         own = {
@@ -146,7 +146,7 @@ def crop_questions(part: Part) -> DemoQuestions:
             "question": rng.choice(KINDS[fact.kind]),
             "options": options,
             "answer": LETTERS[options.index(fact.answer)],
-            "box": part_box(fact.picture, part),
+            "box": part_box(fact.image, part),
         }
         records.append({**fact.record, **own})
     return DemoQuestions(records)

@@ -103,7 +103,7 @@ def values(result: Mapping[str, Any]) -> dict[str, float]:
     Parameters
     ----------
     result : mapping
-        What `medq_deg.evaluation.score.score_run` returned.
+        What `medq_deg.results.score.score_run` returned.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def make_entries(
     Parameters
     ----------
     result : mapping
-        What `medq_deg.evaluation.score.score_run` returned.
+        What `medq_deg.results.score.score_run` returned.
     dataset : str
         The benchmark's dataset on the Hub, ORG/NAME.
     date : str, optional

@@ -22,13 +22,13 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 import medq_deg
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
-from medq_deg.evaluation.score import METRICS, score_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
 from medq_deg.hub.refusals import check_repo, hub_errors
 from medq_deg.models.published import published_models
 from medq_deg.results.parts import parts_of
 from medq_deg.results.ranking import Asked, asked_of, findings
+from medq_deg.results.score import METRICS, score_run
 
 RESULTS: Final = "results"
 """Folder of a results dataset; each submission has a folder of its own in it, so that two never conflict."""

@@ -14,14 +14,14 @@ from medq_deg.metrics.caveats import (
     PairingWarning,
     UnparsableWarning,
 )
-from medq_deg.metrics.comparison import inter_model
 from medq_deg.metrics.deferral import deferral
 from medq_deg.metrics.dunning_kruger import add_page, holm, inter_model_rule, intra_model_rule
 from medq_deg.metrics.figures import FIGURES, HEADLINE, SHIFTS, Figure
+from medq_deg.metrics.inter_model_effect import inter_model
 from medq_deg.metrics.orders import has_orders, order_figures
-from medq_deg.metrics.paired import COMPARED, compare
 from medq_deg.metrics.shift import accuracy, calibration_shift, confidence, reliability, risk_coverage, shift
 from medq_deg.metrics.summary import summarize
+from medq_deg.metrics.two_models import COMPARED, compare
 
 __all__ = [
     "COMPARED",

@@ -17,10 +17,10 @@ import medq_deg
 from medq_deg.models.published import GROUPS
 from medq_deg.report.board_details import Table, details
 from medq_deg.report.html import TEMPLATES, environment, policy
-from medq_deg.report.leaderboard import YOURS, Entry
-from medq_deg.report.published import PAPER_TRIALS
 from medq_deg.report.text import points
+from medq_deg.results.leaderboard import YOURS, Entry
 from medq_deg.results.numbers import change_of_100, of_100
+from medq_deg.results.published import PAPER_TRIALS
 from medq_deg.results.ranking import QUESTIONS, places, questions_of
 from medq_deg.taxonomy import CATEGORIES
 
@@ -98,7 +98,7 @@ def render(entries: Sequence[Entry], *, unusable: int = 0, trouble: str = "") ->
     Parameters
     ----------
     entries : sequence of Entry
-        From `medq_deg.report.leaderboard.ranked`, in any order; at least one is in the ranks.
+        From `medq_deg.results.leaderboard.ranked`, in any order; at least one is in the ranks.
     unusable : int
         Submitted files that could not be read.
     trouble : str

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from medq_deg.report.breaks import PLAIN
-from medq_deg.report.leaderboard import Entry
 from medq_deg.report.text import points, words
+from medq_deg.results.leaderboard import Entry
 from medq_deg.results.numbers import change_of_100
 from medq_deg.results.parts import Cell
 from medq_deg.taxonomy import DEGRADATION_NAMES, MODALITIES, SEVERITY_NAMES

@@ -14,9 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.report.images import Images
-from medq_deg.report.pairs import Pair, favourite
-from medq_deg.report.text import shorten, visible
+from medq_deg.report.text import shorten
 from medq_deg.results.answer import Answer
+from medq_deg.results.pairs import Pair, favourite
+from medq_deg.storable import visible
 
 SIZE: Final = (1200, 630)
 """Width and height, px; what link previews show whole."""

@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.sampling import withhold
-from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, read_answered, read_blind
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
-from medq_deg.report.text import shorten, visible
+from medq_deg.report.text import shorten
 from medq_deg.results.answer import Answer, answer
+from medq_deg.results.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.results.sampling import IDENTICAL
+from medq_deg.results.score import BREAKDOWNS, AnsweredRun, read_answered, read_blind
+from medq_deg.storable import visible
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 LONGEST_NAME = 60
@@ -42,7 +43,7 @@ class Run:
     failures : list of (str, int)
         Why asked rows have no answer, and how many, most frequent first.
     summary : dict
-        From `medq_deg.metrics.summarize`, with the breakdowns of `medq_deg.evaluation.score`.
+        From `medq_deg.metrics.summarize`, with the breakdowns of `medq_deg.results.score`.
     reliability, risk_coverage : dict
         From severity, L0 to L2 as far as there are rows, to the curve.
     caveats : list of str
@@ -122,7 +123,7 @@ def collect(
     Raises
     ------
     MedqDegError
-        For no run, the same run twice, or as `medq_deg.evaluation.score.read_answered`; the message names the run.
+        For no run, the same run twice, or as `medq_deg.results.score.read_answered`; the message names the run.
     """
     if not paths:
         raise MedqDegError("a report needs at least one run")

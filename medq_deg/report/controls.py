@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from medq_deg.evaluation.controlled import ControlFigures, control_sentences
 from medq_deg.report.collect import Run
 from medq_deg.report.text import between, percent, points, signed
+from medq_deg.results.controlled import ControlFigures, control_sentences
 
 
 @dataclass(frozen=True)

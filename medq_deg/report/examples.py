@@ -12,8 +12,8 @@ from markupsafe import Markup
 from medq_deg.data.schema import LETTERS
 from medq_deg.report import vector
 from medq_deg.report.hero import NAMES
-from medq_deg.report.pairs import Pair, favourite
 from medq_deg.report.text import shorten
+from medq_deg.results.pairs import Pair, favourite
 
 _LONGEST: Final = 90
 _MOST_MARKS: Final = 20

@@ -15,16 +15,16 @@ from medq_deg.report import text, verdicts
 from medq_deg.report.breaks import PLAIN
 from medq_deg.report.browser import Browser
 from medq_deg.report.collect import Run
-from medq_deg.report.compare import SETTINGS
 from medq_deg.report.controls import control_views
 from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
 from medq_deg.report.hero import NAMES
 from medq_deg.report.html import TEMPLATES, environment, policy
-from medq_deg.report.pairs import OUTCOMES, SURE
 from medq_deg.report.strip import strip_of
 from medq_deg.report.terms import TERMS, explained
 from medq_deg.report.view import SLIM, WIDE, Part
+from medq_deg.results.compare import SETTINGS
 from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
+from medq_deg.results.pairs import OUTCOMES, SURE
 from medq_deg.results.sampling import sampling_note
 
 HERO_CAPTION = "Of 100 answers. Shaded: surer than right."

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-_REPLACED = "\ufffd"
-_KEPT = "\n\t"
-_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Marks that turn the direction of the text after them: with these an answer could look like another one."""
-
-
-def visible(text: str) -> str:
-    """Replace what HTML, SVG and CSV cannot hold, or what a reader cannot see: control characters, half pairs.
-
-    Examples
-    --------
-    >>> visible("a" + chr(0) + "b")
-    'a\ufffdb'
-    """
-    return "".join(_REPLACED if _hidden(character) else character for character in text)
-
-
-def _hidden(character: str) -> bool:
-    return character in _DIRECTIONS or (unicodedata.category(character) in ("Cc", "Cs") and character not in _KEPT)
+from medq_deg.storable import visible
 
 
 def finalize(value: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
-from medq_deg.report.text import visible
+from medq_deg.storable import visible
 
 
 def text(x: float, y: float, content: object, kind: str = "", anchor: str = "start") -> Markup:

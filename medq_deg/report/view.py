@@ -15,9 +15,9 @@ from medq_deg.report.deferral import Deferral, deferral_of
 from medq_deg.report.examples import Example, example_of
 from medq_deg.report.figures import NOUNS, ORDER
 from medq_deg.report.images import Images
-from medq_deg.report.pairs import Pair, Share, clearest, pairs_of, sure_and_wrong
 from medq_deg.results.answer import Answer
 from medq_deg.results.numbers import range_of_100
+from medq_deg.results.pairs import Pair, Share, clearest, pairs_of, sure_and_wrong
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 WIDE, SLIM = 1040, 358

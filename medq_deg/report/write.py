@@ -52,7 +52,7 @@ def write_report(
         Rows with images, to show beside what the models said; a `datasets.Dataset` will do. Without it, the images
         of the demonstration set are made again, and other runs are shown without images.
     blind : sequence of Path
-        Folders of blind baselines of the runs, see `medq_deg.evaluation.controlled`.
+        Folders of blind baselines of the runs, see `medq_deg.results.controlled`.
     n_resamples : int
         Of the bootstrap.
     progress : callable

@@ -91,7 +91,7 @@ def answer(scores: Scores, *, margin: float = MARGIN) -> Answer:
     Parameters
     ----------
     scores : mapping
-        What `medq_deg.evaluation.score.score_run` returns: the report of `medq_deg.metrics.summarize`, and
+        What `medq_deg.results.score.score_run` returns: the report of `medq_deg.metrics.summarize`, and
         ``rows`` and ``unanswered`` (rows of the run, and those without an answer), ``chance`` (mean of 1 / options over
         the clean rows); where they exist, ``blind`` (see `medq_deg.metrics.blind`) and ``sampling`` (see
         `medq_deg.models.servers`).

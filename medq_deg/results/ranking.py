@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from medq_deg.data.load import EMBEDDED
 from medq_deg.evaluation.controls import SHOWN_IMAGES, controls_told
-from medq_deg.report.published import PAPER_ROWS, PAPER_TRIALS
+from medq_deg.results.published import PAPER_ROWS, PAPER_TRIALS
 from medq_deg.results.sampling import sampling_note
 from medq_deg.taxonomy import CATEGORY_OF, SEVERITIES, SEVERITY_NAMES
 

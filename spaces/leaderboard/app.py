@@ -18,8 +18,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from medq_deg.errors import MedqDegError
 from medq_deg.report.board import render
-from medq_deg.report.leaderboard import published_entries, ranked
-from medq_deg.report.submitted import read_submitted
+from medq_deg.results.leaderboard import published_entries, ranked
+from medq_deg.results.submitted import read_submitted
 
 FRESH = 600.0
 """Seconds for which a page is shown before the results are read again."""

@@ -303,7 +303,7 @@ def test_a_run_and_a_report_follow_what_the_data_holds_now(built: Path, tmp_path
 def test_a_run_on_a_folder_of_the_release_is_held_back_from_the_ranks_by_its_size_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from medq_deg.report.leaderboard import YOURS, leaderboard
+    from medq_deg.results.leaderboard import YOURS, leaderboard
 
     folder = write_release(tmp_path / "files")
     pytest.importorskip("transformers")

@@ -13,8 +13,8 @@ from medq_deg import demo, parse_answer
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.reparse import reparse
 from medq_deg.evaluation.run import evaluate
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import read_lines
+from medq_deg.results.score import score_run
 from tests.evaluation.test_run import Echo
 
 ROWS = 9

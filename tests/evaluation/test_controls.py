@@ -23,10 +23,10 @@ from medq_deg.evaluation.planning import plan_run, plan_sentences
 from medq_deg.evaluation.reparse import reparse
 from medq_deg.evaluation.rows import text_columns
 from medq_deg.evaluation.run import evaluate, try_rows
-from medq_deg.evaluation.score import read_answered, score_run
 from medq_deg.evaluation.store import read_lines
 from medq_deg.evaluation.subset import expected_error, take_subset
 from medq_deg.models.base import Queries, Query, Reply
+from medq_deg.results.score import read_answered, score_run
 from medq_deg.seeds import derive_seed
 
 ROWS = 40

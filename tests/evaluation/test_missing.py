@@ -14,9 +14,9 @@ from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.missing import Missing, missing_by_severity
 from medq_deg.evaluation.progress import Progress
 from medq_deg.evaluation.run import RunSummary, evaluate
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import read_lines
 from medq_deg.models.base import Queries, Reply
+from medq_deg.results.score import score_run
 
 CUT = "Let me look carefully at the image first. It appears"
 

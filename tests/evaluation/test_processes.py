@@ -22,8 +22,8 @@ from medq_deg.data.load import open_data
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.merge import merge
 from medq_deg.evaluation.run import Shard, evaluate
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import read_lines
+from medq_deg.results.score import score_run
 from tests.evaluation.conftest import ROOT
 from tests.evaluation.slow import Slow
 from tests.models.faulty_server import FaultyServer, seeded, serving

@@ -15,9 +15,9 @@ import pytest
 from medq_deg import demo
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.run import evaluate, try_rows
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import AnswerWriter, RunFolder, read_lines
 from medq_deg.models.base import Queries, Query, Reply
+from medq_deg.results.score import score_run
 
 ROWS = 12
 

@@ -16,10 +16,10 @@ from medq_deg.evaluation.processes import OneProcess
 from medq_deg.evaluation.reparse import reparse
 from medq_deg.evaluation.run import Shard, evaluate
 from medq_deg.evaluation.sampling import sampling_of, worst
-from medq_deg.evaluation.score import score_run
 from medq_deg.hub.entries import make_entries
 from medq_deg.report.write import write_report
 from medq_deg.results.sampling import sampling_note
+from medq_deg.results.score import score_run
 from tests.models.endpoint_rows import model
 from tests.models.faulty_server import FaultyServer, serving
 

@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from medq_deg.cli import app
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.harness.asked import choose
 from medq_deg.harness.imported import import_results
 from medq_deg.hub.submit import prepare
-from medq_deg.report.compare import compare_runs
+from medq_deg.results.compare import compare_runs
+from medq_deg.results.score import score_run
 from tests.harness.direct import SUBSET, VOTES, texts_of
 
 Rows = list[dict[str, Any]]

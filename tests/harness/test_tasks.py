@@ -15,13 +15,13 @@ import yaml
 from PIL import Image
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.harness.asked import choose
 from medq_deg.harness.imported import import_results
 from medq_deg.harness.lmms_task import METRICS, aggregate, process_results
 from medq_deg.harness.tasks import export_lm_eval, export_lmms_eval
 from medq_deg.metrics import calibration_shift
 from medq_deg.models.prompts import build_prompt
+from medq_deg.results.score import score_run
 from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
 
 DOC = {

@@ -18,11 +18,11 @@ from PIL import Image
 from medq_deg import open_data
 from medq_deg.data.load import HUB_RELEASE, Data
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results
 from medq_deg.harness.vlmevalkit import FILES, export_vlmevalkit
 from medq_deg.models.prompts import build_prompt
+from medq_deg.results.score import score_run
 from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
 
 

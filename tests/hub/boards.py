@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.hub.submit import prepare_results
-from medq_deg.report.published import PAPER_ROWS
+from medq_deg.results.published import PAPER_ROWS
 from tests.hub.runs import benchmark_rows, make_run
 
 STRANGE = 'org/"my" model\'s 🩻 <b>é</b> ${alert(1)} {{7*7}}'

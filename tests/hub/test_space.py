@@ -1,6 +1,6 @@
 """The leaderboard Space: what it reads, and its page where gradio, playwright and Chromium are installed.
 
-The page itself is tested in `tests/report/comparing/test_board.py`, and how files are read beside it.
+The page itself is tested in `tests/results/test_board.py`, and how files are read beside it.
 """
 
 from __future__ import annotations

@@ -17,10 +17,10 @@ from huggingface_hub import parse_eval_result_entries
 
 from medq_deg import demo
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.hub.entries import PATH, TASKS, eval_yaml, make_entries, merge
 from medq_deg.hub.submit import LEADERBOARD, prepare, prepare_results, provenance, safe_name, send
 from medq_deg.metrics import summarize
+from medq_deg.results.score import score_run
 from tests.hub.double import HubDouble
 from tests.hub.runs import benchmark_rows, make_run
 

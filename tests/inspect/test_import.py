@@ -14,10 +14,10 @@ pytest.importorskip("inspect_ai", reason="inspect-ai is not installed: make test
 from inspect_ai import eval as inspect_eval
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results
 from medq_deg.inspect.task import medq_deg
+from medq_deg.results.score import score_run
 from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
 from tests.inspect.replay import mock, replay
 

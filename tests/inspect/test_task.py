@@ -14,9 +14,9 @@ from inspect_ai import eval as inspect_eval
 from inspect_ai.scorer import SampleScore, Score
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import score_run
 from medq_deg.inspect.scoring import calibration_shift
 from medq_deg.inspect.task import medq_deg
+from medq_deg.results.score import score_run
 from tests.harness.direct import SUBSET, VOTES
 from tests.inspect.replay import metrics_of, mock, replay
 

@@ -19,13 +19,13 @@ from medq_deg import demo
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.run import evaluate
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.evaluation.work import WorkList
 from medq_deg.models.base import Reply
 from medq_deg.models.processors import load_processor
 from medq_deg.models.sampling import letter_tokens, sample_votes
 from medq_deg.models.transformers_model import TransformersModel
+from medq_deg.results.score import score_run
 from tests.models import tiny_vlms
 
 ROWS = 6

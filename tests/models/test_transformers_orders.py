@@ -17,13 +17,13 @@ import torch
 from medq_deg import demo
 from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.run import evaluate
-from medq_deg.evaluation.score import read_answered
 from medq_deg.evaluation.work import WorkList
 from medq_deg.models import transformers_model
 from medq_deg.models.base import Query, Reply
 from medq_deg.models.batching import RowsAhead
 from medq_deg.models.orders import prompt_batches
 from medq_deg.models.transformers_model import TransformersModel
+from medq_deg.results.score import read_answered
 from tests.models import tiny_vlms
 
 TRIALS = 10

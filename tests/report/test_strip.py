@@ -10,8 +10,8 @@ import pytest
 from medq_deg import demo
 from medq_deg.report import strip
 from medq_deg.report.collect import Run, collect
-from medq_deg.report.published import published_results
 from medq_deg.results import ranking
+from medq_deg.results.published import published_results
 from tests.report.models import Faltering, make_run
 
 

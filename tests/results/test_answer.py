@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medq_deg import demo
-from medq_deg.evaluation.score import read_answered, score_run
 from medq_deg.results.answer import CLASSES, answer, questions_needed, sureness
 from medq_deg.results.sampling import sampling_note
+from medq_deg.results.score import read_answered, score_run
 from tests.report.outcomes import SCRIPTS, run_of
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from scipy.stats import chi2_contingency
 
-from medq_deg.report.published import PAPER_ROWS, published_results
+from medq_deg.results.published import PAPER_ROWS, published_results
 from medq_deg.results.ranking import QUESTIONS, Asked, asked_of, findings, places, questions_of, read_asked
 from medq_deg.taxonomy import CATEGORIES
 

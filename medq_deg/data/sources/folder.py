@@ -23,7 +23,7 @@ from medq_deg.data.sources.fields import (
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.images import image_from_file, only_one, scan_from_file
 from medq_deg.data.sources.modality import modality_and_image
-from medq_deg.data.sources.tables import Table, check_folder, jsonl_rows
+from medq_deg.data.sources.readers import Table, check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
 NEEDED = (

@@ -18,7 +18,7 @@ from medq_deg.data.sources.fields import (
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.images import TableImages
 from medq_deg.data.sources.modality import modality_and_image
-from medq_deg.data.sources.tables import Table
+from medq_deg.data.sources.readers import Table
 
 NEEDED = (
     "the VAL file of GMAI-MMBench (TSV with index, image, question, A, B, ..., answer; the TEST files have no answer)"

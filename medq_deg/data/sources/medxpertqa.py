@@ -21,7 +21,7 @@ from medq_deg.data.sources.fields import (
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.images import image_from_file, only_one
 from medq_deg.data.sources.modality import modality_and_image
-from medq_deg.data.sources.tables import check_folder, jsonl_rows
+from medq_deg.data.sources.readers import check_folder, jsonl_rows
 from medq_deg.errors import MedqDegError
 
 NEEDED = "MedXpertQA's folder, with MM/dev.jsonl or MM/test.jsonl and the unpacked images/"

@@ -17,7 +17,7 @@ from medq_deg.data.sources.fields import (
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.images import image_from_file, only_one
 from medq_deg.data.sources.modality import modality_and_image
-from medq_deg.data.sources.tables import check_folder, json_rows
+from medq_deg.data.sources.readers import check_folder, json_rows
 from medq_deg.errors import MedqDegError
 
 NEEDED = "OmniMedVQA's folder, with QA_information/{Open-access,Restricted-access}/<dataset>.json and Images/"

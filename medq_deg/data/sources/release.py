@@ -27,7 +27,7 @@ from medq_deg.data.sources.fields import (
 from medq_deg.data.sources.finish import collect
 from medq_deg.data.sources.images import TableImages
 from medq_deg.data.sources.modality import modality_and_image
-from medq_deg.data.sources.tables import Table, check_folder
+from medq_deg.data.sources.readers import Table, check_folder
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL, resolve_degradation, resolve_severity
 

@@ -11,9 +11,10 @@ import pytest
 
 from medq_deg.errors import MedqDegError
 from medq_deg.report.board import FAMILIES, VIEWS, render
-from medq_deg.report.leaderboard import Entry, leaderboard, published_entries, ranked, write_leaderboard
-from medq_deg.report.published import published_results
-from medq_deg.report.submitted import read_submitted
+from medq_deg.report.exports import write_leaderboard
+from medq_deg.results.leaderboard import Entry, leaderboard, published_entries, ranked
+from medq_deg.results.published import published_results
+from medq_deg.results.submitted import read_submitted
 from medq_deg.taxonomy import CATEGORIES
 from tests.hub.boards import STRANGE, real_entry, whole, write
 

@@ -1,28 +1,24 @@
-"""The leaderboard: the paper's 40 models with any runs among them, sorted, as CSV, Markdown, JSON or a page.
+"""The leaderboard: the paper's 40 models with any runs among them, sorted.
 
 What stands in the ranks is for `medq_deg.results.ranking` to say.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-from medq_deg.errors import MedqDegError, UnknownNameError
-from medq_deg.evaluation.score import AnsweredRun, read_answered
-from medq_deg.files import replace_file
+from medq_deg.errors import UnknownNameError
 from medq_deg.metrics import PairingWarning, summarize
 from medq_deg.models.published import published_models
-from medq_deg.report.published import PublishedResult, published_results
 from medq_deg.results.answer import answer
 from medq_deg.results.parts import Cell, parts_of
+from medq_deg.results.published import PublishedResult, published_results
 from medq_deg.results.ranking import QUESTIONS, asked_of, findings, places
+from medq_deg.results.score import AnsweredRun, read_answered
 from medq_deg.taxonomy import CATEGORIES, SEVERITIES, SEVERITY_NAMES
 
 PAPER: Final = "arXiv 2603.07769"
@@ -41,7 +37,7 @@ FIGURES: Final = (
     "shift_l1",
     "shift_l2",
 )
-_WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "change")
+WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "change")
 COLUMNS: Final = (
     "rank",
     "rank_low",
@@ -203,66 +199,6 @@ def ranked(entries: Iterable[Entry]) -> list[Entry]:
     return result
 
 
-def to_csv(entries: Iterable[Entry]) -> str:
-    """Return a table with a line for each model, and two columns for the interval of each accuracy and shift."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    bounds = [f"{name}_{side}" for name in _WITH_INTERVAL for side in ("low", "high")]
-    writer.writerow([*COLUMNS, *bounds])
-    for entry in entries:
-        limits = [limit for name in _WITH_INTERVAL for limit in entry.intervals.get(name, (None, None))]
-        writer.writerow([*_values(entry).values(), *limits])
-    return file.getvalue()
-
-
-def to_markdown(entries: Iterable[Entry]) -> str:
-    """Return a table in GitHub's Markdown; runs are in bold."""
-    names = ("rank", "model", "group", *FIGURES, "data", "notes")
-    lines = [
-        "| " + " | ".join(name.replace("_", " ") for name in names) + " |",
-        "|" + "|".join("--:" if name in ("rank", *FIGURES) else "---" for name in names) + "|",
-    ]
-    for entry in entries:
-        cells = [shown(entry, name) if name in FIGURES else _escape(shown(entry, name)) for name in names]
-        if entry.run:
-            cells[1] = f"**{cells[1]}**"
-        lines.append("| " + " | ".join(cells) + " |")
-    return "\n".join([*lines, ""])
-
-
-def to_json(entries: Iterable[Entry]) -> str:
-    """Return a list of objects, one for each model, with its intervals."""
-    records = [
-        {**_values(entry), "intervals": asdict(entry)["intervals"], "answer": entry.answer and dict(entry.answer)}
-        for entry in entries
-    ]
-    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
-
-
-def to_html(entries: Iterable[Entry]) -> str:
-    """Return a page that works by itself, see `medq_deg.report.board`."""
-    from medq_deg.report.board import render
-
-    return render(list(entries))
-
-
-EXPORTS: Final = {".csv": to_csv, ".md": to_markdown, ".json": to_json, ".html": to_html}
-
-
-def check_export(path: Path) -> None:
-    """Raise `MedqDegError` unless the ending of a file's name says how to write it."""
-    if path.suffix.lower() not in EXPORTS:
-        raise MedqDegError(f"a leaderboard is written to a file that ends in {', '.join(EXPORTS)}, got {str(path)!r}")
-
-
-def write_leaderboard(entries: Iterable[Entry], path: Path) -> None:
-    """Write CSV, Markdown, JSON or HTML, as the ending of the file's name says; see `check_export`."""
-    check_export(path)
-    text = EXPORTS[path.suffix.lower()](entries)
-    with replace_file(path) as file:
-        file.write(text.encode())
-
-
 def shown(entry: Entry, column: str) -> str:
     """Return a cell as text for a reader; a run's figure with its interval."""
     value = getattr(entry, column)
@@ -362,17 +298,6 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
         intervals=intervals,
         answer=answer({**run.facts, **summary}).as_json(),
     )
-
-
-def _values(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in COLUMNS}
-
-
-def _escape(text: str) -> str:
-    """Keep a name from being read as Markdown or HTML."""
-    for sign in "\\`*_[]|":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("<", "&lt;")
 
 
 def _rounded(value: float | None) -> float | None:

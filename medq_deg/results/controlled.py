@@ -15,7 +15,7 @@ from medq_deg.evaluation.planning import error_sentence
 from medq_deg.metrics import deferral, has_orders, order_figures, visual_gain
 
 if TYPE_CHECKING:
-    from medq_deg.evaluation.score import AnsweredRun
+    from medq_deg.results.score import AnsweredRun
 
 _MUST_AGREE: Final = ("model", "parser", "prompt", "trials", "seed", "orders")
 """Settings that a run and its blind baseline must share."""

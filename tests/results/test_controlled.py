@@ -14,18 +14,18 @@ import pytest
 from medq_deg import demo
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.controlled import control_sentences
 from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.run import evaluate
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import read_lines
 from medq_deg.hub.submit import prepare
 from medq_deg.models.base import Queries, Reply
 from medq_deg.report.collect import collect
-from medq_deg.report.compare import compare_runs
 from medq_deg.report.controls import control_views
-from medq_deg.report.leaderboard import leaderboard
 from medq_deg.report.write import write_report
+from medq_deg.results.compare import compare_runs
+from medq_deg.results.controlled import control_sentences
+from medq_deg.results.leaderboard import leaderboard
+from medq_deg.results.score import score_run
 
 ROWS = 240
 ANSWERS = {row["id"]: (row["answer"], row["options"], row["severity"]) for row in demo.rows().columns()}

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.controlled import control_figures, match_blind, subset_sentence
-from medq_deg.evaluation.score import BREAKDOWNS, AnsweredRun, answer_of, read_answered, read_blind
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import COMPARED, FIGURES, compare
 from medq_deg.metrics.rows import Source
 from medq_deg.results.better import better
+from medq_deg.results.controlled import control_figures, match_blind, subset_sentence
+from medq_deg.results.score import BREAKDOWNS, AnsweredRun, answer_of, read_answered, read_blind
 
 SETTINGS = {"trials": None, "prompt": None, "parser": None, "orders": 1, "picture": "shown"}
 """What may differ between two runs that are compared, and is told; and what each is where it is not written."""
@@ -49,7 +49,7 @@ def compare_runs(
     -------
     dict
         Ready for JSON. ``sentence``: which is better on bad images, in words; ``first`` and ``second``: ``run``,
-        ``model``, ``trials``, ``coverage``, ``controls`` (see `medq_deg.evaluation.controlled.ControlFigures`) and
+        ``model``, ``trials``, ``coverage``, ``controls`` (see `medq_deg.results.controlled.ControlFigures`) and
         ``answer`` of each; ``data``; ``rows`` compared and their ``coverage``;
         ``notes``: sentences about what a reader should know; and the result of `medq_deg.metrics.compare`, broken down
         as `score_run` does. If both runs have exact votes they are compared by their probabilities, else by their

@@ -11,9 +11,9 @@ import pytest
 
 from medq_deg.cli.comparisons import print_comparison
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.score import BREAKDOWNS, score_run
 from medq_deg.metrics import COMPARED
-from medq_deg.report.compare import compare_runs, write_comparison
+from medq_deg.results.compare import compare_runs, write_comparison
+from medq_deg.results.score import BREAKDOWNS, score_run
 
 Run = Callable[..., Path]
 Knows = Callable[..., Any]

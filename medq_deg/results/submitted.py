@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from medq_deg.models.published import GROUPS
-from medq_deg.report.leaderboard import Entry, one_line
-from medq_deg.report.text import visible
+from medq_deg.results.leaderboard import Entry, one_line
 from medq_deg.results.parts import Cell
 from medq_deg.results.ranking import Finding, findings, read_asked
+from medq_deg.storable import visible
 from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES
 
 OTHER: Final = "other"

@@ -10,13 +10,13 @@ from typing import Any, Final, Literal
 
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_counts, check_run
-from medq_deg.evaluation.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.sampling import sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.files import replace_file
 from medq_deg.metrics import summarize
 from medq_deg.results.answer import Answer, answer
+from medq_deg.results.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.results.sampling import IDENTICAL
 
 METRICS = "metrics.json"
@@ -149,7 +149,7 @@ def score_run(
     coverage : float
         Least share of the rows that must be answered, in [0, 1].
     blind : Path, optional
-        Folder of its blind baseline, see `medq_deg.evaluation.controlled`.
+        Folder of its blind baseline, see `medq_deg.results.controlled`.
     n_resamples, seed : int
         Of the bootstrap.
 
@@ -158,7 +158,7 @@ def score_run(
     dict
         `model`, `data`, `trials`, `coverage`; `missing`: votes that name no option by severity and reason; `checks`:
         sentences about what of the run does not fit together; `sampling`: see `sampling_of`; `rows`, `unanswered` and
-        `chance`; what `medq_deg.evaluation.controlled.ControlFigures` has; the result of
+        `chance`; what `medq_deg.results.controlled.ControlFigures` has; the result of
         `medq_deg.metrics.summarize`; and `answer`, in words, from `medq_deg.results.answer`.
 
     Raises

@@ -16,27 +16,24 @@ import pytest
 from medq_deg import taxonomy
 from medq_deg.cli.comparisons import print_leaderboard
 from medq_deg.errors import MedqDegError, UnknownNameError
-from medq_deg.evaluation.score import score_run
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import intra_model_rule
 from medq_deg.models.published import published_models
-from medq_deg.report.leaderboard import (
+from medq_deg.report.exports import to_csv, to_json, to_markdown, write_leaderboard
+from medq_deg.results.leaderboard import (
     COLUMNS,
     FIGURES,
     PAPER,
     Entry,
     leaderboard,
-    to_csv,
-    to_json,
-    to_markdown,
-    write_leaderboard,
 )
-from medq_deg.report.published import (
+from medq_deg.results.published import (
     PAPER_ROWS,
     published_calibration,
     published_inter_model,
     published_results,
 )
+from medq_deg.results.score import score_run
 
 Run = Callable[..., Path]
 Knows = Callable[..., Any]

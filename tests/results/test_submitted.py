@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from medq_deg.report.leaderboard import leaderboard, published_entries, ranked
-from medq_deg.report.submitted import read_submitted
+from medq_deg.results.leaderboard import leaderboard, published_entries, ranked
+from medq_deg.results.submitted import read_submitted
 from tests.hub.boards import STRANGE, real_entry, whole, write
 from tests.hub.runs import benchmark_rows, make_run
 
