@@ -16,6 +16,7 @@ from medq_deg.review.auth import Auth, Session
 from medq_deg.review.pages import SEE_OTHER, STAY, Pages, Settings, StatusError
 from medq_deg.review.security import App, Guard
 from medq_deg.review.store import NotYoursError, Store, Verdict
+from medq_deg.storable import visible
 
 
 def make_app(store: Store, settings: Settings | None = None) -> App:
@@ -91,7 +92,7 @@ def _add_views(app: FastAPI, pages: Pages) -> None:
         try:
             data, kind = pages.images(found)
         except ImageError as error:
-            return PlainTextResponse(f"This image cannot be shown: {text.visible(str(error))}", 422)
+            return PlainTextResponse(f"This image cannot be shown: {visible(str(error))}", 422)
         # The address holds the data's fingerprint, so what is under it never changes.
         return Response(data, media_type=kind, headers={"Cache-Control": "private, max-age=604800, immutable"})
 
@@ -189,7 +190,7 @@ def _add_errors(app: FastAPI, pages: Pages) -> None:
             return told(request, error.status, error.sentence)
         if isinstance(error, NotYoursError):
             return told(request, 404, "This question was not given to you.")
-        return told(request, 422, text.visible(str(error)))
+        return told(request, 422, visible(str(error)))
 
     async def unknown(request: Request, error: Exception) -> Response:
         status = getattr(error, "status_code", 404)
