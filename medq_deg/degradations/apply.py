@@ -20,7 +20,7 @@ from medq_deg.degradations.arrays import LEVELS, ByteImage, FloatImage, collapse
 from medq_deg.degradations.degradation import Degradation, Parameters
 from medq_deg.degradations.marking import lift
 from medq_deg.degradations.registry import DEGRADATIONS
-from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window
+from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window, check_window_modality
 from medq_deg.errors import MedqDegError
 from medq_deg.images import pixels
 from medq_deg.seeds import check_seed
@@ -117,6 +117,7 @@ def degrade(  # one branch for each kind of image
     window : (float, float), optional
         Level and width in HU of a CT image that was windowed to 8 bits, so that the types whose physics is
         attenuation act on Hounsfield units, and dose means what it says. Other types act on the image as it is.
+        Refused with a `modality` other than CT.
     spacing_mm : float or (float, float), optional
         Pixel spacing in mm, which `low_dose` turns into path lengths; without it the longer side is 358 mm.
     **parameters
@@ -161,6 +162,7 @@ def degrade(  # one branch for each kind of image
     shown = None if window is None or not degradation.attenuation else check_window(window)
     if values is not None and (window is not None or keep_marking):
         raise MedqDegError("window and keep_marking are for 8-bit images: leave value_range out, or leave them out")
+    check_window_modality(window, where)
     hounsfield = shown is not None or (values is not None and values.hounsfield and degradation.attenuation)
     settings = {**degradation.parameters_for(level or 1, where, hounsfield=hounsfield), **parameters}
 

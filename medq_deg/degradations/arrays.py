@@ -28,6 +28,7 @@ LEVELS = np.arange(256, dtype=np.float32)[None]
 _GREY_CHROMA = 12
 _COLOURED_MOST = 0.1
 _PART_BYTES = 1 << 20
+_FLOATS_A_BYTE = 16  # a float's bytes, times the arrays of floats that a part takes
 _LEAST_PART = 32  # rows or columns: shorter runs of columns waste what the processor reads along with them
 
 
@@ -76,11 +77,15 @@ def collapse(array: NDArray[Any]) -> NDArray[Any]:
     if array.shape[2] == 1:
         return np.ascontiguousarray(array[..., 0])
     row = array[array.shape[0] // 2]  # most colour images are told apart by one row
-    if (row == row[:, :1]).all():
-        first, second, third = cv2.split(array)
-        if np.array_equal(first, second) and np.array_equal(first, third):
-            return np.asarray(first)
+    bands = parts(len(array), _FLOATS_A_BYTE * array.nbytes)
+    if (row == row[:, :1]).all() and all(_has_equal_channels(array[band]) for band in bands):
+        return np.asarray(cv2.extractChannel(array, 0))
     return array
+
+
+def _has_equal_channels(array: NDArray[Any]) -> bool:
+    first, second, third = cv2.split(array)
+    return np.array_equal(first, second) and np.array_equal(first, third)
 
 
 def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
@@ -91,6 +96,18 @@ def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
         if not truncate:
             np.rint(clipped, out=clipped)
         result[part] = clipped.astype(np.uint8)
+    return result
+
+
+def bytes_by_rows(image: ByteImage, function: Callable[[slice], FloatImage], *, truncate: bool) -> ByteImage:
+    """Return the rounded result, of the shape of an image of bytes, of a function that makes some rows of it.
+
+    No array of floats of the image's size is made: the memory of those goes back to the system at the end of each
+    call, and is slow to come by anew.
+    """
+    result = np.empty(image.shape, np.uint8)
+    for rows in parts(len(image), _FLOATS_A_BYTE * image.nbytes):
+        result[rows] = to_bytes(function(rows), truncate=truncate)
     return result
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.special import ive
 
-from medq_deg.degradations.arrays import FloatImage, side
+from medq_deg.degradations.arrays import ByteImage, FloatImage, side, to_bytes
 from medq_deg.degradations.degradation import Severities, published
 
 _FINE_BELOW = 0.7  # px of sigma below which a Gaussian is the discrete one
@@ -190,6 +193,12 @@ def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tup
     return filter_line(image, line_kernel(length * side(image), rng.uniform(*angles)))
 
 
+def _low_resolution_on_bytes(image: ByteImage, rng: Generator, *, truncate: bool, scale: float) -> ByteImage:
+    del rng
+    coarse = to_bytes(_coarse(image.astype(np.float32), scale), truncate=truncate)
+    return np.asarray(_blown_up(coarse, image.shape), np.uint8)
+
+
 @published(
     summary="a coarse grid: fewer and larger pixels",
     clinician="A thumbnail, a fax or a monitor's photograph blown up: anything smaller than a coarse pixel is gone.",
@@ -206,6 +215,7 @@ def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tup
     },
     reference="linear interpolation down, nearest neighbour up",
     random=False,
+    on_bytes=_low_resolution_on_bytes,
 )
 def low_resolution(image: FloatImage, rng: Generator, *, scale: float) -> FloatImage:
     """Sample on a coarser grid and show the coarse pixels: linear interpolation down, nearest neighbour up.
@@ -224,7 +234,14 @@ def low_resolution(image: FloatImage, rng: Generator, *, scale: float) -> FloatI
     the authors' does.
     """
     del rng
+    return np.asarray(_blown_up(_coarse(image, scale), image.shape), np.float32)
+
+
+def _coarse(image: FloatImage, scale: float) -> FloatImage:
     height, width = image.shape[:2]
-    coarse = (max(round(width * scale), 4), max(round(height * scale), 4))
-    small = cv2.resize(image, coarse, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_NEAREST_EXACT), np.float32)
+    size = (max(round(width * scale), 4), max(round(height * scale), 4))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _blown_up(coarse: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return np.asarray(cv2.resize(coarse, (shape[1], shape[0]), interpolation=cv2.INTER_NEAREST_EXACT))

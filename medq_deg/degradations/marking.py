@@ -26,6 +26,10 @@ _MOST = 0.25
 _GREY_REST = 12
 """Mean chroma of the pixels outside the marking up to which the image under it counts as grey."""
 
+_FLOW_MOST = 12
+"""Colours inside coloured areas up to which they are drawn ones; those of a colour Doppler run into one another."""
+
+_COLOUR_STEP, _COLOUR_SHARE, _INSIDE_LEAST = 16, 0.8, 0.001  # grey levels; share of the inside, and of the image
 _FAINT = 8  # chroma below which a pixel at a marking's edge counts as grey
 _MARGIN = 24  # px around a marking that filling in looks at
 _CONTRAST = 15  # grey levels between line and image from which luminance tells a share
@@ -65,12 +69,18 @@ class Marking:
 
 
 def lift(array: ByteImage) -> Marking | None:
-    """Return the coloured marking on a grey image, (H, W, 3) uint8; None if there is none."""
+    """Return the coloured marking on a grey image, (H, W, 3) uint8; None if there is none.
+
+    A line or an area of few colours is a marking, also where the image shines through. A colour Doppler is none: its
+    colours are what was measured.
+    """
     if array.ndim == 2 or array.shape[2] == 1:
         return None
     colour = chroma(array)
     core = (colour >= SATURATION).astype(np.uint8)
     if not 0 < cv2.countNonZero(core) <= _MOST * core.size:
+        return None
+    if _is_flow(array, core):
         return None
     near = cv2.dilate(core, _box(5))
     if cv2.mean(colour, 1 - cv2.dilate(core, _box(3)))[0] > _GREY_REST:
@@ -90,6 +100,21 @@ def lift(array: ByteImage) -> Marking | None:
     luminance = grey[window].astype(np.float32)
     grey[window] = _fill(grey[window], hole)
     return Marking(array, grey, _bounded(share, luminance, grey[window], core[window]), window)
+
+
+def _is_flow(array: ByteImage, core: NDArray[np.uint8]) -> bool:
+    """Return whether coloured areas hold many colours, as a map of velocities does.
+
+    Colours are told apart by the differences of their channels, to which a grey image that shines through adds
+    nothing.
+    """
+    inside = cv2.erode(core, _box(5)) > 0
+    if np.count_nonzero(inside) <= _INSIDE_LEAST * inside.size:
+        return False
+    red, green, blue = (array[..., channel][inside].astype(int) for channel in range(3))
+    colours = ((red - green + 255) // _COLOUR_STEP) * 32 + (green - blue + 255) // _COLOUR_STEP
+    counts = np.sort(np.bincount(colours))[::-1]
+    return int(np.searchsorted(np.cumsum(counts), _COLOUR_SHARE * counts.sum())) + 1 > _FLOW_MOST
 
 
 def _bounded(share: FloatImage, luminance: FloatImage, filled: ByteImage, core: NDArray[np.uint8]) -> FloatImage:

@@ -6,8 +6,9 @@ movement, as in the published images.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ import scipy.fft
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, parts
+from medq_deg.degradations.arrays import ByteImage, FloatImage, broadcast_plane, bytes_by_rows, each_channel, parts
 from medq_deg.degradations.degradation import Severities, published
 from medq_deg.errors import ImageError, MedqDegError
 
@@ -26,7 +27,11 @@ _NEAR = 0.35
 """How far off the body is while the centre is read, over how far it is else: it comes to rest near its place."""
 
 _SAME_LEVEL, _FRAME_SHARE = 6, 0.9  # grey levels, and share of the frame, that make it background
-_FEW_LINES = 24
+_FEW_LINES = 48
+_PASSED: Final = {4: 0.07, 2: 0.17}
+"""By how much rows are thinned out, and the frequencies in cycles per px that pass."""
+_THIN_FROM = 2048  # rows from which that changes less than rounding does
+_REACH = 8  # thinned rows on either side that make one
 
 
 def polynomial(shape: tuple[int, int], coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -188,6 +193,20 @@ def undersampling(
     return each_channel(one_channel, image)
 
 
+def _ghosting_on_bytes(
+    image: ByteImage,
+    rng: Generator,
+    *,
+    truncate: bool,
+    weights: tuple[float, ...],
+    model: Literal["shifted_copies", "k_space"] = "shifted_copies",
+) -> ByteImage | None:
+    if model != "shifted_copies":
+        return None
+    up = rng.random() < 0.5
+    return bytes_by_rows(image, lambda rows: _add_copies(image, weights, up=up, rows=rows), truncate=truncate)
+
+
 @published(
     summary="MRI of a body that moves periodically: displaced copies along the phase axis",
     clinician="Breathing or pulsation: copies of the body wall or a vessel at even steps can pass for lesions.",
@@ -198,6 +217,7 @@ def undersampling(
         "reference: good fit",
     ),
     reference="Wood and Henkelman 1985",
+    on_bytes=_ghosting_on_bytes,
 )
 def ghosting(
     image: FloatImage,
@@ -226,18 +246,21 @@ def ghosting(
     fit.
     """
     up = rng.random() < 0.5
-    parts = len(weights) + 1
     if model == "k_space":
         strength = float(np.mean(weights))
-        return each_channel(lambda plane: _modulate_lines(plane, parts, strength), image)
-    height = image.shape[0]
-    result = image.copy()
+        return each_channel(lambda plane: _modulate_lines(plane, len(weights) + 1, strength), image)
+    return _add_copies(image, weights, up=up, rows=slice(0, len(image)))
+
+
+def _add_copies(image: NDArray[Any], weights: tuple[float, ...], *, up: bool, rows: slice) -> FloatImage:
+    """Return some rows of an image with displaced copies of it, as floats."""
+    height = len(image)
+    result = image[rows].astype(np.float32)
     for number, weight in enumerate(weights, 1):
-        shift = round(number * height / parts)
-        if up:
-            result[: height - shift] += np.float32(weight) * image[shift:]
-        else:
-            result[shift:] += np.float32(weight) * image[: height - shift]
+        shift = round(number * height / (len(weights) + 1)) * (1 if up else -1)
+        start, stop = max(rows.start + shift, 0), min(rows.stop + shift, height)
+        if start < stop:
+            result[start - shift - rows.start : stop - shift - rows.start] += np.float32(weight) * image[start:stop]
     return result
 
 
@@ -306,31 +329,8 @@ def object_movement(image: FloatImage, rng: Generator, *, segments: int, shift: 
     moves[rank == 0] *= _NEAR
     moves[0] = 0
 
-    def one_channel(plane: FloatImage) -> FloatImage:
-        level = surround(plane)
-        spectrum = np.empty((height, width), np.complex64)
-        room = np.empty_like(plane)
-        for (first, end), (dx, dy, angle) in zip(runs, moves, strict=True):
-            if first == end:
-                continue
-            matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1.0)
-            matrix[:, 2] += dx, dy
-            moved: NDArray[Any] = plane
-            if not np.allclose((dx, dy, angle), 0):
-                moved = cv2.warpAffine(
-                    plane,
-                    matrix,
-                    (width, height),
-                    room,
-                    flags=cv2.INTER_LINEAR,
-                    # What comes into view is the background, or, where the body fills the frame, more of the body.
-                    borderMode=cv2.BORDER_REPLICATE if level is None else cv2.BORDER_CONSTANT,
-                    borderValue=level or 0.0,
-                )
-            _read_lines(np.asarray(moved, np.float32), first, end, spectrum)
-        return _magnitude(spectrum, axis=0)
-
-    return each_channel(one_channel, image)
+    matrices = [_position(height, width, *move) for move in moves]
+    return each_channel(lambda plane: _read_runs(plane, runs, matrices), image)
 
 
 def _distance(run: tuple[int, int]) -> int:
@@ -339,19 +339,139 @@ def _distance(run: tuple[int, int]) -> int:
     return 2**31 if first == end else max(first, 1 - end, 0)
 
 
-def _read_lines(plane: FloatImage, first: int, end: int, spectrum: NDArray[np.complex64]) -> None:
-    """Copy the k-space lines [first, end) of a plane, counted from the centre, into an unshifted spectrum."""
-    height = plane.shape[0]
-    lines = np.arange(first, end)
-    if lines.size <= _FEW_LINES:  # a product is quicker than a transform
-        phase = np.outer(lines, np.arange(height)) % height * (-2 * np.pi / height)
-        spectrum.real[lines] = np.cos(phase).astype(np.float32) @ plane
-        spectrum.imag[lines] = np.sin(phase).astype(np.float32) @ plane
-        return
-    for part in parts(plane.shape[1], 2 * plane.nbytes):
-        half = scipy.fft.rfft(plane[:, part], axis=0)  # a real image: the other half is its mirror image
-        if end > 0:
-            spectrum[max(first, 0) : end, part] = half[max(first, 0) : end]
-        if first < 0:
-            below = min(end, 0)
-            spectrum[height + first : height + below, part] = np.conj(half[-first:-below:-1])
+def _position(height: int, width: int, dx: float, dy: float, degrees: float) -> NDArray[np.float64] | None:
+    """Return the 2 x 3 matrix of a turn about the centre and a displacement in px; None where nothing moves."""
+    if np.allclose((dx, dy, degrees), 0):
+        return None
+    matrix = np.asarray(cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0), np.float64)
+    matrix[:, 2] += np.array([dx, dy])
+    return matrix
+
+
+def _read_runs(
+    plane: FloatImage, runs: list[tuple[int, int]], matrices: list[NDArray[np.float64] | None]
+) -> FloatImage:
+    """Read each run of k-space lines from the plane at its position, and return the magnitude of the whole.
+
+    Lines are numbered from the centre of k-space. Few of them are a product, part by part; many are a transform. The
+    spectrum is put together and transformed back a few columns at a time, so that it never exists as a whole.
+    """
+    height, width = plane.shape
+    level = surround(plane)
+    thinned: dict[int, FloatImage] = {1: plane}
+    few: list[tuple[NDArray[np.intp], NDArray[np.complex64]]] = []
+    many: list[tuple[int, int, FloatImage]] = []
+    for (first, end), matrix in zip(runs, matrices, strict=True):
+        if end - first > _FEW_LINES:
+            many.append((first, end, plane if matrix is None else _moved(plane, matrix, level, height)))
+        elif first < end:
+            lines = np.arange(first, end)
+            step = 1 if matrix is None else _thinning(height, lines, matrix)
+            if step not in thinned:
+                thinned[step] = _thin(plane, step, level)
+            few.append((lines, _few_lines(thinned[step], lines, matrix, level, step, height)))
+    result = np.empty_like(plane)
+    for part in parts(width, plane.nbytes):
+        spectrum = np.empty((height, part.stop - part.start), np.complex64)
+        for first, end, moved in many:
+            half = scipy.fft.rfft(moved[:, part], axis=0)  # a real image: the other half is its mirror image
+            if end > 0:
+                spectrum[max(first, 0) : end] = half[max(first, 0) : end]
+            if first < 0:
+                below = min(end, 0)
+                np.conj(half[-first:-below:-1], out=spectrum[height + first : height + below])
+        for lines, values in few:
+            spectrum[lines] = values[:, part]
+        np.abs(scipy.fft.ifft(spectrum, axis=0, overwrite_x=True), out=result[:, part])
+    return result
+
+
+def _moved(plane: FloatImage, matrix: NDArray[np.float64], level: float | None, rows: int) -> FloatImage:
+    """Return the first rows of a plane that is moved by a matrix.
+
+    What comes into view is the background, or, where the body fills the frame, more of the body.
+    """
+    return np.asarray(
+        cv2.warpAffine(
+            plane,
+            matrix,
+            (plane.shape[1], rows),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_REPLICATE if level is None else cv2.BORDER_CONSTANT,
+            borderValue=level or 0.0,
+        ),
+        np.float32,
+    )
+
+
+def _thinning(height: int, lines: NDArray[np.intp], matrix: NDArray[np.float64]) -> int:
+    """Return by how much a plane's rows may be thinned out if only some lines near the centre are read of it."""
+    if height < _THIN_FROM:
+        return 1
+    # What is turned onto a line comes from further out, the finer it is along the line.
+    highest = np.abs(lines).max() / height + abs(matrix[1, 0]) / 2
+    return next((step for step, passed in _PASSED.items() if highest <= passed and height % step == 0), 1)
+
+
+@lru_cache(4)
+def _low_pass(step: int) -> FloatImage:
+    """Return the weights of the rows that make a thinned one: fitted to pass low frequencies and stop their aliases.
+
+    What linear interpolation between thinned rows takes away more than between all of them is added beforehand.
+    """
+    places = np.arange(_REACH * step) + 0.5
+    frequency = np.linspace(0, 0.5, 1000)
+    passed = frequency <= _PASSED[step]
+    wanted = np.where(passed, (np.sinc(frequency) / np.sinc(step * frequency)) ** 2, 0)
+    weight = np.where(passed, 1 / (frequency + 0.01), 10) * (passed | (frequency >= 1 / step - _PASSED[step]))
+    waves = 2 * np.cos(2 * np.pi * np.outer(frequency, places))
+    half = np.linalg.lstsq(waves * weight[:, None], wanted * weight, rcond=None)[0]
+    return np.asarray(np.concatenate([half[::-1], half]) / (2 * half.sum()), np.float32)
+
+
+def _thin(plane: FloatImage, step: int, level: float | None) -> FloatImage:
+    """Return every `step`-th row of a low-passed plane, with `_REACH` rows more above and below."""
+    border = cv2.BORDER_REPLICATE if level is None else cv2.BORDER_CONSTANT
+    weights = _low_pass(step)
+    thin = np.empty((len(plane) // step + 2 * _REACH, plane.shape[1]), np.float32)
+    for rows in parts(len(thin), 4 * plane.nbytes):
+        count = rows.stop - rows.start
+        band = np.zeros((count, (count - 1) * step + len(weights)), np.float32)
+        for row in range(count):
+            band[row, row * step : row * step + len(weights)] = weights
+        # The row in the middle of `step` rows, in rows of the plane, less half the filter.
+        top = (rows.start - _REACH) * step + step // 2 - len(weights) // 2
+        bottom = top + band.shape[1]
+        inside = plane[max(top, 0) : max(min(bottom, len(plane)), 0)]
+        above, below = max(-top, 0), max(bottom - len(plane), 0)
+        whole = cv2.copyMakeBorder(inside, above, below, 0, 0, border, value=level or 0.0) if above or below else inside
+        thin[rows] = band @ np.asarray(whole, np.float32)
+    return thin
+
+
+def _few_lines(
+    plane: FloatImage,
+    lines: NDArray[np.intp],
+    matrix: NDArray[np.float64] | None,
+    level: float | None,
+    step: int,
+    height: int,
+) -> NDArray[np.complex64]:
+    """Return k-space lines of a plane of thinned rows that is moved by a matrix: a product with sines and cosines."""
+    places = np.arange(height // step) * step + (step - 1) / 2
+    phase = np.outer(lines, places) % height * (-2 * np.pi / height)
+    waves = np.concatenate([np.cos(phase), np.sin(phase)]).astype(np.float32) * np.float32(step)
+    total = np.zeros((len(waves), plane.shape[1]), np.float32)
+    for rows in parts(len(places), plane.nbytes):
+        part = plane[rows]
+        if matrix is not None:
+            shifted = matrix.copy()
+            if step > 1:
+                shifted[:, 2] += matrix[:, 1] * ((step - 1) / 2 - _REACH * step)
+                shifted[:, 1] *= step
+                shifted[1] /= step
+                shifted[1, 2] -= (step - 1) / 2 / step
+            shifted[1, 2] -= rows.start
+            part = _moved(plane, shifted, level, rows.stop - rows.start)
+        total += waves[:, rows] @ part
+    return np.asarray(total[: len(lines)] + np.complex64(1j) * total[len(lines) :], np.complex64)

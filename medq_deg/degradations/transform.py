@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from medq_deg.degradations.apply import Rounding, degrade, generator
 from medq_deg.degradations.motion import draw_angle, rotation_matrix
 from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.degradations.values import check_window_modality
 from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
@@ -111,6 +112,7 @@ class Degrade(DualTransform):
         self.name = one_or_several("name", name, resolve_degradation)
         self.severity = one_or_several("severity", severity, resolve_severity)
         self.modality = resolve_modality(modality) if modality is not None else None
+        check_window_modality(window, self.modality)
         self.rounding = rounding
         self.keep_marking = keep_marking
         self.value_range = value_range

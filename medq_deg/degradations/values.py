@@ -143,6 +143,12 @@ def check_window(window: Sequence[float]) -> Window:
     return Window(level, width)
 
 
+def check_window_modality(window: Sequence[float] | None, modality: str | None) -> None:
+    """Raise `MedqDegError` for a window of an image that is said to be no CT: it has no Hounsfield units."""
+    if window is not None and modality not in (None, "CT"):
+        raise MedqDegError(f"window is in Hounsfield units, for CT: leave it out for modality {modality!r}")
+
+
 def _two_numbers(name: str, form: str, value: object) -> tuple[float, float]:
     try:
         first, second = (float(number) for number in value)  # type: ignore[attr-defined]

@@ -132,3 +132,48 @@ def test_a_image_that_is_grey_but_for_few_pixels_gets_grey_noise(stray: str) -> 
     result = degrade(image, "gaussian_noise", 2, 3)
     assert np.ptp(result[~changed].astype(int), axis=1).max() == 0
     assert np.array_equal(result[~changed], degrade(grey("xray_chest_pa"), "gaussian_noise", 2, 3)[~changed])
+
+
+def doppler(clean: Image, *, hues: bool) -> Image:
+    """Draw a map of velocities: towards the probe red, away blue, faster brighter and, with `hues`, yellow and cyan."""
+    height, width = clean.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    speed = np.sin(x / 23) * np.cos(y / 31)
+    bright, fast = np.abs(speed) ** 0.7 * 255, np.abs(speed) ** 2 * 220 * hues
+    towards = np.stack([bright, fast, 0 * fast], axis=-1)
+    flow = np.where((speed > 0)[..., None], towards, towards[..., ::-1]).astype(np.uint8)
+    vessel = cv2.ellipse(np.zeros((height, width), np.uint8), (width // 2, height // 2), (90, 50), 20, 0, 360, 1, -1)
+    return np.where(((vessel > 0) & (np.abs(speed) > 0.15))[..., None], flow, clean)
+
+
+@pytest.mark.parametrize("hues", [True, False])
+@pytest.mark.parametrize("quality", [None, 90])
+def test_the_colours_of_a_doppler_are_no_marking(hues: bool, quality: int | None) -> None:
+    image = doppler(demo_image("us_pelvis"), hues=hues)
+    if quality:
+        _, encoded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        image = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    assert lift(image) is None
+    kept, plain = (
+        degrade(image, "motion_blur", 2, 1, modality="ultrasound", keep_marking=keep) for keep in (True, False)
+    )
+    assert np.array_equal(kept, plain)
+
+
+@pytest.mark.parametrize("quality", [None, 90])
+@pytest.mark.parametrize("opacity", [1.0, 0.5])
+def test_areas_of_few_colours_are_a_marking_also_where_the_image_shines_through(
+    opacity: float, quality: int | None
+) -> None:
+    image = demo_image("us_pelvis").astype(float)
+    for rows, colour in (
+        (slice(60, 140), (220, 30, 30)),
+        (slice(160, 230), (30, 220, 60)),
+        (slice(250, 300), (40, 80, 240)),
+    ):
+        image[rows, 80:160] = (1 - opacity) * image[rows, 80:160] + opacity * np.array(colour)
+    marked = image.astype(np.uint8)
+    if quality:
+        _, encoded = cv2.imencode(".jpg", marked[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        marked = np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    assert lift(marked) is not None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from medq_deg import degrade
+from medq_deg.degradations import mri
 from medq_deg.degradations.mri import bias_field, cartesian_mask, ghosting, object_movement, polynomial, undersampling
 from medq_deg.errors import ImageError
 from tests.conftest import demo_image
@@ -164,3 +166,15 @@ def test_the_field_spans_its_range_and_is_smooth_and_shared() -> None:
     assert mild.max() == pytest.approx(0.68, abs=1e-3)
     assert np.abs(np.diff(mild, axis=0)).max() < 0.02
     assert np.corrcoef(np.log(mild).ravel(), np.log(severe).ravel())[0, 1] == pytest.approx(1, abs=1e-5)
+
+
+@pytest.mark.parametrize("seed", [1, 4])
+@pytest.mark.parametrize("frame", ["background", "body"])
+def test_movement_of_a_large_image_is_what_it_is_line_by_line(
+    seed: int, frame: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = demo_image("mri_liver")[40:200, 60:220] if frame == "body" else demo_image("mri_liver")
+    large = cv2.resize(small, (600, 2048), interpolation=cv2.INTER_CUBIC)
+    made = degrade(np.asarray(large), "object_movement", 2, seed)
+    monkeypatch.setattr(mri, "_THIN_FROM", 10**6)
+    assert np.abs(made.astype(int) - degrade(np.asarray(large), "object_movement", 2, seed)).max() <= 1

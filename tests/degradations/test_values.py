@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from PIL import Image
 from medq_deg import DEGRADATIONS, degrade
 from medq_deg.degradations import HU_RANGE, RangeWarning
 from medq_deg.degradations.ct_low_dose import WATER_PER_MM
+from medq_deg.degradations.transform import Degrade
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.taxonomy import DEGRADATION_NAMES
 from tests.conftest import demo_image
@@ -172,6 +174,41 @@ def test_a_larger_body_at_the_same_dose_is_noisier() -> None:
 def test_a_window_leaves_types_of_other_physics_alone(ct: NDArray[np.uint8]) -> None:
     for name in ("motion_blur", "gaussian_noise", "object_rotation"):
         assert np.array_equal(degrade(ct, name, 1, 2, window=(40, 80)), degrade(ct, name, 1, 2))
+
+
+@pytest.mark.parametrize("modality", ["MRI", "X-ray", "ultrasound", "endoscopy"])
+@pytest.mark.parametrize("name", ["gaussian_noise", "low_dose"])
+def test_a_window_with_a_modality_that_has_no_hounsfield_units_is_refused(
+    ct: NDArray[np.uint8], modality: str, name: str
+) -> None:
+    for use in (
+        lambda: degrade(ct, name, 1, modality=modality, window=(40, 400)),
+        lambda: Degrade(name, 1, modality=modality, window=(40, 400)),
+    ):
+        with pytest.raises(MedqDegError, match=f"window is in Hounsfield units, for CT: .* modality '{modality}'"):
+            use()
+    for allowed in ("CT", None):
+        assert degrade(ct, name, 1, modality=allowed, window=(40, 400)).shape == ct.shape
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "problem"),
+    [
+        ("object_rotation", {"angles": (90, 20)}, r"angles must be \(least, greatest\), got \(90, 20\)"),
+        ("object_rotation", {"angles": [0.5, -0.5]}, r"angles must be \(least, greatest\), got \[0.5, -0.5\]"),
+        ("motion_blur", {"angles": (45.0, 44.9)}, r"angles must be \(least, greatest\), got \(45.0, 44.9\)"),
+        ("bias_field", {"lowest": 0.7, "highest": 0.3}, "lowest must not be above highest, got 0.7 and 0.3"),
+        ("bias_field", {"lowest": 0.69}, "lowest must not be above highest, got 0.69 and 0.68"),
+    ],
+)
+def test_a_pair_that_is_upside_down_is_refused_by_name(
+    mri: NDArray[np.uint8], name: str, parameters: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises(MedqDegError, match=f"{name}: {problem}"):
+        degrade(mri, name, 1, **parameters)
+    # A pair of two equal ends is a single strength, not a mistake.
+    same = {"angles": (20, 20)} if "angles" in parameters else {"lowest": 0.5, "highest": 0.5}
+    assert degrade(mri, name, 1, **same).shape == mri.shape
 
 
 def test_no_seed_draws_a_fresh_one(mri: NDArray[np.uint8]) -> None:
