@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space test-engines test-harnesses browser lint clean
+.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -31,6 +31,15 @@ test-engines: $(VENV)/.test $(VENV)-engines/.ready
 # of which its models need: torchvision among them, which does not import beside the CPU's torch.
 test-harnesses: $(VENV)-harnesses/.ready
 	$(VENV)-harnesses/bin/python -m pytest tests/inspect tests/harness
+
+# A Dask cluster of two workers and a server of S3's protocol, both on loopback.
+test-scale: $(VENV)-scale/.ready
+	$(VENV)-scale/bin/python -m pytest tests/scale
+
+$(VENV)-scale/.ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)-scale
+	$(VENV)-scale/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[scale]' 'moto[server]>=5.2,<6' pytest
+	touch $@
 
 $(VENV)-harnesses/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)-harnesses
@@ -61,7 +70,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from medq_deg.cli.console import bar, console, errors, stages
+from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, opened_engine
 from medq_deg.cli.options import Seed
 
 building = typer.Typer()
@@ -35,6 +36,10 @@ def build(
             help="Keep coloured markings on CT, MRI, X-ray and ultrasound as they are.",
         ),
     ] = True,
+    image_format: Format = None,
+    png_level: PngLevel = None,
+    engine: Engines = "local",
+    cluster: Cluster = None,
 ) -> None:
     """Build the benchmark from its sources: parquet shards, manifest, load report and dataset card.
 
@@ -43,18 +48,21 @@ def build(
     from medq_deg.data.build import REPORT
     from medq_deg.data.build import build as make
     from medq_deg.data.sources import LoadReport
+    from medq_deg.encoding import Encoding
     from medq_deg.files import read_json
 
     given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
     sources = {name: path for name, path in given.items() if path is not None}
-    with stages() as progress:
+    encoding = Encoding(image_format or "png", png_level)
+    with opened_engine(engine, cluster, workers) as started, stages() as progress:
         manifest = make(
             sources,
             out,
             seed=seed,
             quotas=quotas,  # type: ignore[arg-type]  # checked where it is used
             questions=questions,
-            workers=workers,
+            encoding=encoding,
+            engine=started,
             strict=strict,
             keep_markings=keep_markings,
             progress=progress,

@@ -299,16 +299,26 @@ def _fields(text: str | None) -> dict[str, Any]:
 
 @evaluating.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
 def merge(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs, or one that shards shared.")],
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN...", help="Folders of runs, or one that shards shared; also in a store: s3://, gs://."
+        ),
+    ],
     out: Annotated[Path | None, typer.Option(help="Folder of the merged run; by default the one RUN.")] = None,
 ) -> None:
     """Put the shards of a run together, each row once."""
     from medq_deg.evaluation.merge import merge as put_together
+    from medq_deg.scale.places import is_address
+    from medq_deg.scale.runs import fetched
 
     if out is None and len(runs) > 1:
         raise MedqDegError("--out is needed where several runs are merged")
-    target = out or runs[0]
-    answered, rows = put_together(runs, target)
+    if is_address(str(out or runs[0])):
+        raise MedqDegError(f"{out or runs[0]}: a merged run is a folder of this machine; name one with --out")
+    target = out or Path(runs[0])
+    with fetched(runs) as folders:
+        answered, rows = put_together(folders, target)
     console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
 
 

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
 from medq_deg.cli.console import bar, console, errors, say
+from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, degrade_rows, is_dataset, opened_engine
 from medq_deg.cli.options import Seed
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
+if TYPE_CHECKING:
+    from medq_deg.encoding import Encoding
+
 images = typer.Typer()
+
+_ROWS = "Parquet data sets, see docs/scale.md"
 
 
 Window: TypeAlias = Annotated[
@@ -31,10 +37,24 @@ Frame: TypeAlias = Annotated[
 
 @images.command(epilog="Example: medq-deg degrade scans/ degraded/ --type low_dose --severity 2 --window lung --seed 7")
 def degrade(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="An image or scan, or a folder of them.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="A file for an image, a folder for a folder.")],
-    kind: Annotated[str, typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them.")],
-    severity: Annotated[str, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="An image or scan, a folder of them, or a parquet data set: a file, a folder, s3://, gs:// or "
+            "hf://datasets/.",
+        ),
+    ],
+    target: Annotated[
+        str, typer.Argument(metavar="OUT", help="A file for an image, a folder for a folder or a data set.")
+    ],
+    kind: Annotated[
+        str | None,
+        typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them."),
+    ] = None,
+    severity: Annotated[
+        str | None, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")
+    ] = None,
     seed: Seed = 0,
     modality: Annotated[str | None, typer.Option(help="Modality, such as CT; else what a DICOM file says.")] = None,
     window: Window = None,
@@ -45,38 +65,114 @@ def degrade(
     keep_marking: Annotated[bool, typer.Option("--keep-marking", help="Keep coloured markings sharp.")] = False,
     rounding: Annotated[str, typer.Option(help="nearest, or truncate as the paper's authors did.")] = "nearest",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+    image_format: Format = None,
+    png_level: PngLevel = None,
+    engine: Engines = "local",
+    cluster: Cluster = None,
+    workers: Annotated[int | None, typer.Option(help="Processes for a data set.", rich_help_panel=_ROWS)] = None,
+    image_column: Annotated[
+        str | None, typer.Option(help="Column of images; by default image.", rich_help_panel=_ROWS)
+    ] = None,
+    degradation_column: Annotated[
+        str | None,
+        typer.Option(help="Column that says the type; by default degradation, if there is one.", rich_help_panel=_ROWS),
+    ] = None,
+    severity_column: Annotated[
+        str | None, typer.Option(help="By default severity, if there is one.", rich_help_panel=_ROWS)
+    ] = None,
+    seed_column: Annotated[
+        str | None, typer.Option(help="By default seed, if there is one.", rich_help_panel=_ROWS)
+    ] = None,
+    modality_column: Annotated[
+        str | None, typer.Option(help="By default modality, if there is one.", rich_help_panel=_ROWS)
+    ] = None,
+    error_column: Annotated[
+        str | None,
+        typer.Option(help="Column to add, why an image is missing; by default error.", rich_help_panel=_ROWS),
+    ] = None,
 ) -> None:
-    """Degrade an image or a scan (DICOM, NIfTI), or every one of a folder.
+    """Degrade an image or a scan (DICOM, NIfTI), every one of a folder, or the images of a parquet data set.
 
     A folder's images are written as PNG under the same names, without anything of their headers; one that cannot be
     used is reported and left out, and the exit code is then 1. On CT in Hounsfield units the physics runs before the
     window.
+
+    A data set keeps its rows, columns and files; what its columns degradation, severity, seed and modality say of a row
+    is done to it. An image that cannot be used becomes a null with its reason in the column error. The same command
+    goes on with a data set that was stopped.
     """
-    from medq_deg.degradations.folder import degrade_file, degrade_folder, output_of
     from medq_deg.degradations.scans import Reading
+    from medq_deg.encoding import Encoding
     from medq_deg.medical.windows import parse_window
 
-    name, level = resolve_degradation(kind), resolve_severity(severity)
     parse_window(window)
-    reading = Reading(window, frame, burned_in)
+    name = resolve_degradation(kind) if kind is not None else None
+    level = resolve_severity(severity) if severity is not None else None
     options: dict[str, Any] = {
         "modality": resolve_modality(modality) if modality is not None else None,
         "rounding": rounding,
         "keep_marking": keep_marking,
     }
-    if not source.is_dir():
-        output = target / output_of(source) if target.is_dir() else target
-        if os.path.lexists(output) and not overwrite:
-            raise MedqDegError(f"{output} exists: use --overwrite to replace it")
-        for note in degrade_file(source, output, name, level, seed, reading=reading, **options):
-            say(note)
+    encoding = Encoding(image_format or "png", png_level)
+    named = {
+        "image": image_column,
+        "degradation": degradation_column,
+        "severity": severity_column,
+        "seed": seed_column,
+        "modality": modality_column,
+        "error": error_column,
+    }
+    columns = {what: column for what, column in named.items() if column is not None}
+    if is_dataset(source):
+        from medq_deg.scale.table import Columns, Recipe
+
+        scans = {"--window": window, "--frame": frame, "--keep-burned-in": burned_in, "--overwrite": overwrite}
+        given = [option for option, value in scans.items() if value not in (None, False)]
+        if given:
+            raise MedqDegError(f"{given[0]} is for files of images and scans, and {source} is a data set")
+        recipe = Recipe(name, level, seed=seed, encoding=encoding, columns=Columns(**columns), **options)
+        degrade_rows(source, target, recipe, engine=engine, cluster=cluster, workers=workers or 1)
         return
+    if columns:
+        raise MedqDegError(f"--{next(iter(columns))}-column is for parquet data sets, and {source} is none")
+    if not os.path.lexists(source):
+        raise MedqDegError(f"{source}: no such file or folder")
+    if name is None or level is None:
+        raise MedqDegError(f"{'--type' if name is None else '--severity'} is needed for files of images and scans")
+    options |= {"reading": Reading(window, frame, burned_in), "encoding": encoding}
+    if not Path(source).is_dir():
+        chosen = image_format is not None or png_level is not None
+        _degrade_file(Path(source), Path(target), name, level, seed, overwrite=overwrite, chosen=chosen, **options)
+        return
+    with opened_engine(engine, cluster, workers or 1) as started:
+        options["engine"] = started
+        _degrade_folder(Path(source), Path(target), name, level, seed, overwrite=overwrite, **options)
+
+
+def _degrade_file(
+    source: Path, target: Path, name: str, level: int, seed: int, *, overwrite: bool, chosen: bool, **options: Any
+) -> None:
+    from medq_deg.degradations.folder import degrade_file, output_of
+
+    encoding: Encoding = options["encoding"]
+    output = target / output_of(source, encoding.suffix) if target.is_dir() else target
+    if chosen and output.suffix.lower() != encoding.suffix:
+        raise MedqDegError(f"{output}: --format {encoding.format} writes files that end with {encoding.suffix}")
+    if os.path.lexists(output) and not overwrite:
+        raise MedqDegError(f"{output} exists: use --overwrite to replace it")
+    for note in degrade_file(source, output, name, level, seed, **options):
+        say(note)
+
+
+def _degrade_folder(
+    source: Path, target: Path, name: str, level: int, seed: int, *, overwrite: bool, **options: Any
+) -> None:
+    from medq_deg.degradations.folder import degrade_folder
+
     if target.exists() and not target.is_dir():
         raise MedqDegError(f"{target} is a file, but {source} is a folder: a folder is needed for the output")
     with bar("degrading") as progress:
-        report = degrade_folder(
-            source, target, name, level, seed, reading=reading, overwrite=overwrite, progress=progress, **options
-        )
+        report = degrade_folder(source, target, name, level, seed, overwrite=overwrite, progress=progress, **options)
     for line in report.lines(source):
         errors.print(line, markup=False, highlight=False, style="yellow")
     console.print(
@@ -116,17 +212,17 @@ def gallery(
 ) -> None:
     """Show original, L1 and L2 of every degradation that suits an image, on one page."""
     from medq_deg import demo as demo_set
-    from medq_deg.degradations.gallery import Subject, make_panels, subject_of_file, write_gallery
+    from medq_deg.degradations.gallery import Image, image_of_file, make_panels, write_gallery
     from medq_deg.degradations.scans import Reading
     from medq_deg.medical import MedicalImage
 
     if image is not None:
         of = resolve_modality(modality) if modality is not None else None
-        images = [subject_of_file(image, of, Reading(window, frame))]
+        images = [image_of_file(image, of, Reading(window, frame))]
     elif modality is not None or window is not None or frame is not None:
         raise MedqDegError("--image and --modality go together, and --window and --frame with them")
     else:
-        images = [Subject(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
+        images = [Image(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
     with bar("degrading") as progress:
         panels = make_panels(images, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):

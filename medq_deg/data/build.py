@@ -12,7 +12,8 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -24,9 +25,11 @@ from medq_deg.data.clean import CleanPair, collect, read_pairs, write_pairs
 from medq_deg.data.features import encoded
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
 from medq_deg.data.schema import MANIFEST, Question, row
-from medq_deg.data.shards import SHARD_BYTES, Job, Workers, write_split
+from medq_deg.data.shards import SHARD_BYTES, Job, write_split
 from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
 from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
+from medq_deg.encoding import Encoding
+from medq_deg.engines.local import Engine, LocalEngine
 from medq_deg.errors import MedqDegError
 from medq_deg.files import clear_parts, file_hash, hold_folder, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
@@ -56,6 +59,7 @@ class BuildSettings:
     questions: int | None = None
     shard_bytes: int = SHARD_BYTES
     keep_markings: bool = True
+    encoding: Encoding = field(default_factory=Encoding)
 
 
 def build(
@@ -69,6 +73,8 @@ def build(
     shard_bytes: int = SHARD_BYTES,
     strict: bool = False,
     keep_markings: bool = True,
+    encoding: Encoding | None = None,
+    engine: Engine | None = None,
     progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
 ) -> dict[str, Any]:
     """Build the benchmark from its sources, or go on with a build that was stopped.
@@ -91,6 +97,10 @@ def build(
         Stop before anything is written if a row of the sources cannot be used.
     keep_markings : bool
         As in `medq_deg.make_plan`.
+    encoding : Encoding, optional
+        How images are stored; PNG at level 1 without it.
+    engine : Engine, optional
+        Makes the images, in place of processes of this machine.
     progress : callable
         Called with the stage, the rows done and the total (0 where it is not known yet).
 
@@ -121,11 +131,13 @@ def build(
     if out.exists() and not out.is_dir():
         raise MedqDegError(f"{out}: is a file; choose a folder")
     hashes = {name: _source_hash(sources[name], out) for name in READERS if name in sources}
-    settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes, keep_markings)
+    settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes, keep_markings, encoding or Encoding())
     with hold_folder(out, f"{out}: another process is building here; wait until it ends, or choose another folder"):
         manifest = _claim(out, settings)
         if manifest is None:
-            manifest = _build(sources, out, settings, workers, strict, progress)
+            with ExitStack() as started:
+                makers = engine or started.enter_context(LocalEngine(workers))
+                manifest = _build(sources, out, settings, makers, strict, progress)
         elif strict:
             _refuse_skipped(read_json(out / REPORT), out / REPORT)
         _tidy(out)
@@ -136,7 +148,7 @@ def _build(
     sources: Mapping[str, Path],
     out: Path,
     settings: BuildSettings,
-    workers: int,
+    engine: Engine,
     strict: bool,
     progress: Callable[[str, int, int], None],
 ) -> dict[str, Any]:
@@ -153,14 +165,13 @@ def _build(
         made += rows
         progress("writing rows", made, len(plan))
 
-    with Workers(workers) as makers:
-        for severity, split in enumerate(SEVERITY_NAMES):
-            planned = [(by_id[each.question_id], each) for each in plan if each.severity == severity]
-            rows = [encoded(row(pair.question, each.degradation, severity, each.seed)) for pair, each in planned]
-            jobs = [_job(work / "images", pair, each) for pair, each in planned]
-            paths += write_split(
-                out / "data", split, rows, jobs, workers=makers, shard_bytes=settings.shard_bytes, progress=count
-            )
+    for severity, split in enumerate(SEVERITY_NAMES):
+        planned = [(by_id[each.question_id], each) for each in plan if each.severity == severity]
+        rows = [encoded(row(pair.question, each.degradation, severity, each.seed)) for pair, each in planned]
+        jobs = [_job(work / "images", pair, each, settings.encoding) for pair, each in planned]
+        paths += write_split(
+            out / "data", split, rows, jobs, engine=engine, shard_bytes=settings.shard_bytes, progress=count
+        )
     manifest = _manifest(settings, plan, {name: pair.question for name, pair in by_id.items()}, paths, out)
     with replace_file(out / REPORT) as file:
         file.write(_json(report))
@@ -287,9 +298,16 @@ def _subset(pairs: Sequence[CleanPair], count: int, seed: int) -> list[CleanPair
     return [pairs[i] for i in sorted(order[:count])]
 
 
-def _job(images: Path, pair: CleanPair, planned: PlannedRow) -> Job:
-    image = images / pair.image
-    return Job(image, planned.degradation, planned.severity, planned.seed, pair.question.modality, planned.keep_marking)
+def _job(images: Path, pair: CleanPair, planned: PlannedRow, encoding: Encoding) -> Job:
+    return Job(
+        images / pair.image,
+        planned.degradation,
+        planned.severity,
+        planned.seed,
+        pair.question.modality,
+        planned.keep_marking,
+        encoding,
+    )
 
 
 def _manifest(

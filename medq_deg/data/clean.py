@@ -8,9 +8,9 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.schema import Question
 from medq_deg.data.sources import LoadReport, SourceRecord
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.images import open_image

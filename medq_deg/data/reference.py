@@ -41,9 +41,9 @@ from fsspec.spec import AbstractFileSystem
 from numpy.typing import NDArray
 from PIL import Image
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.known import cache_folder
 from medq_deg.degradations import degrade
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.files import file_hash
 from medq_deg.images import open_image, pixels

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import pickle
-import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-import cv2
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import features
-from medq_deg.degradations import DEGRADATIONS, Degradation, degrade, register
+from medq_deg.degradations import degrade
+from medq_deg.encoding import Encoding
+from medq_deg.engines.local import Engine
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.images import open_image
-from medq_deg.taxonomy import DEGRADATION_NAMES
 
 SHARD_BYTES = 400 * 2**20
 """A shard is closed when its images reach this size."""
@@ -31,8 +25,12 @@ ROW_GROUP_BYTES = 16 * 2**20
 """A row group is closed when its images reach this size: what a streaming reader fetches at once."""
 
 
-_AHEAD = 8
-"""Images per worker that may wait for the writer."""
+_AHEAD = 4
+"""Pieces of work per worker that may wait for the writer."""
+
+
+_AT_ONCE = 4
+"""Images that go to a worker together."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +43,24 @@ class Job:
     seed: int
     modality: str
     keep_marking: bool
+    encoding: Encoding = field(default_factory=Encoding)
 
 
-def make_image(job: Job) -> bytes:
-    """Return the image of a row as PNG: the clean one as it was collected, or degraded."""
-    data = job.image.read_bytes()
+Task: TypeAlias = tuple[Job, bytes | None]
+
+
+def make_image(job: Job, data: bytes | None = None) -> bytes:
+    """Return the image of a row as it is stored: the clean one, or degraded.
+
+    Parameters
+    ----------
+    job : Job
+    data : bytes, optional
+        The clean image's; without it its file is read.
+    """
+    data = job.image.read_bytes() if data is None else data
     if not job.severity:
-        return data
+        return job.encoding.encode(open_image(data))
     image = degrade(
         open_image(data),
         job.degradation,
@@ -60,80 +69,41 @@ def make_image(job: Job) -> bytes:
         modality=job.modality,
         keep_marking=job.keep_marking,
     )
-    return encode_png(image)
+    return job.encoding.encode(image)
 
 
-def _start_worker(added: Sequence[Degradation]) -> None:
-    """Make a new process know what the program registered, beyond what entry points name."""
-    cv2.setNumThreads(1)
-    for entry in added:
-        if entry.name not in DEGRADATIONS:
-            register(entry)
+def make_images(engine: Engine, jobs: Sequence[Job]) -> Iterator[bytes]:
+    """Yield the image of each job, in order; at most a few per worker are held at once.
 
-
-def _can_be_sent(entry: Degradation) -> bool:
-    """Whether a new process can import the function: it can not where it was typed at a prompt, or is a lambda."""
-    if entry.function.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
-        return False
-    try:
-        pickle.dumps(entry)
-    except (pickle.PicklingError, AttributeError, TypeError):
-        return False
-    return True
-
-
-class Workers:
-    """Processes that make images, kept for a whole build: a new process has to import and to build kernels.
-
-    They know the degradations that the program has registered before, if their functions can be imported by name.
-
-    Parameters
-    ----------
-    count : int
-        1 works in this process.
+    Raises
+    ------
+    MedqDegError
+        If a job's degradation is one that other processes cannot import, or an image cannot be made.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
-        self._pool: ProcessPoolExecutor | None = None
-        self._only_here: frozenset[str] = frozenset()
+    def pieces() -> Iterator[list[Task]]:
+        for at in range(0, len(jobs), _AT_ONCE):
+            yield [_task(job, engine) for job in jobs[at : at + _AT_ONCE]]
 
-    def __enter__(self) -> Workers:
-        if self.count > 1:
-            added = [entry for name, entry in DEGRADATIONS.items() if name not in DEGRADATION_NAMES]
-            sent = [entry for entry in added if _can_be_sent(entry)]
-            self._only_here = frozenset(entry.name for entry in added) - {entry.name for entry in sent}
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, context, initializer=_start_worker, initargs=(sent,))
-        return self
+    for made in engine.map(make_each, pieces(), ahead=_AHEAD):
+        if isinstance(made, MedqDegError):
+            raise made
+        yield from made
 
-    def __exit__(self, *exception: object) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(cancel_futures=True)
 
-    def make(self, jobs: Sequence[Job]) -> Iterator[bytes]:
-        """Yield the image of each job, in order; at most a few per worker are held at once.
+def _task(job: Job, engine: Engine) -> Task:
+    if job.degradation in engine.only_here:
+        raise MedqDegError(
+            f"{job.degradation} cannot go to worker processes, as its function cannot be imported by name: "
+            "define it in a module, or build with one worker"
+        )
+    # Workers of another machine do not see this one's files.
+    return job, None if engine.shares_files else job.image.read_bytes()
 
-        Raises
-        ------
-        MedqDegError
-            If a job's degradation is one that other processes cannot import.
-        """
-        if self._pool is None:
-            yield from map(make_image, jobs)
-            return
-        waiting: deque[Future[bytes]] = deque()
-        for job in jobs:
-            if job.degradation in self._only_here:
-                raise MedqDegError(
-                    f"{job.degradation} cannot go to worker processes, as its function cannot be imported by name: "
-                    "define it in a module, or build with one worker"
-                )
-            waiting.append(self._pool.submit(make_image, job))
-            if len(waiting) >= _AHEAD * self.count:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+def make_each(tasks: Sequence[Task]) -> list[bytes]:
+    """Return the images of some jobs, whose clean images are read from their files where they do not come along."""
+    return [make_image(job, data) for job, data in tasks]
 
 
 def write_split(
@@ -142,7 +112,7 @@ def write_split(
     rows: Sequence[dict[str, Any]],
     jobs: Sequence[Job],
     *,
-    workers: Workers,
+    engine: Engine,
     shard_bytes: int = SHARD_BYTES,
     progress: Callable[[int], None] = lambda rows: None,
 ) -> list[Path]:
@@ -159,8 +129,8 @@ def write_split(
         Rows without images, encoded as `features` wants them.
     jobs : sequence of Job
         One for each row.
-    workers : Workers
-        Make the images.
+    engine : Engine
+        Makes the images.
     shard_bytes : int
         Size of the images at which a shard is closed.
     progress : callable
@@ -174,7 +144,7 @@ def write_split(
         paths.append(path)
     progress(done)
     schema = features().arrow_schema
-    images = workers.make(jobs[done:])
+    images = make_images(engine, jobs[done:])
     while done < len(rows):
         path = folder / f"{split}-{len(paths):05d}.parquet"
         size = 0

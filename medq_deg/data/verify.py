@@ -204,6 +204,8 @@ def _remake(row: dict[str, Any], clean: bytes | None, result: Verification, *, m
         modality=MODALITIES[row["modality"]],
         keep_marking=markings and MODALITIES[row["modality"]] in GREY_MODALITIES,
     )
+    if again.mode != made.mode:  # WebP knows no grey images
+        again, made = again.convert("RGB"), made.convert("RGB")
     same = again.size == made.size and np.array_equal(np.asarray(again), np.asarray(made))
     if not same and again.size == made.size:
         # Another machine's arithmetic may round a level differently.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.load import Data, open_data
+from medq_deg.encoding import encode_png
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.rows import text_columns

@@ -12,9 +12,9 @@ from typing import Any, Final, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.load import Rows
 from medq_deg.data.stored import StoredRows
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError, RowError
 from medq_deg.images import open_image
 

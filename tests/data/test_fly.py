@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 import medq_deg
-from medq_deg.data.encoding import encode_png
 from medq_deg.demo import read_image
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
 
 NAMES = ("ct_abdomen.png", "mri_liver.png", "us_pelvis.png")

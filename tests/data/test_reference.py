@@ -23,11 +23,11 @@ from PIL import Image as PillowImage
 
 import medq_deg
 from medq_deg.data import known
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import encoded, features
 from medq_deg.data.reference import places_of
 from medq_deg.data.schema import Question, row
 from medq_deg.demo import read_image
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
 
 SOURCES = {

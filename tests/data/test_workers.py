@@ -9,8 +9,9 @@ import pytest
 from PIL import Image
 
 import medq_deg
-from medq_deg.data.shards import Job, Workers
+from medq_deg.data.shards import Job, make_images
 from medq_deg.degradations.registry import unregister
+from medq_deg.engines.local import LocalEngine
 from medq_deg.errors import MedqDegError
 from tests.degradations.test_register import fields, veil
 
@@ -25,8 +26,8 @@ def job(tmp_path: Path) -> Job:
 def test_workers_know_a_registered_degradation_and_make_the_same_bytes(job: Job) -> None:
     medq_deg.register(**fields())
     try:
-        with Workers(1) as here, Workers(2) as there:
-            assert list(there.make([job] * 3)) == list(here.make([job] * 3))
+        with LocalEngine(1) as here, LocalEngine(2) as there:
+            assert list(make_images(there, [job] * 3)) == list(make_images(here, [job] * 3))
     finally:
         unregister("veil")
 
@@ -34,9 +35,9 @@ def test_workers_know_a_registered_degradation_and_make_the_same_bytes(job: Job)
 def test_a_function_that_workers_cannot_import_is_named_and_works_in_this_process(job: Job) -> None:
     medq_deg.register(**fields(function=lambda image, rng, *, level, kind="white": veil(image, rng, level=level)))
     try:
-        with Workers(2) as there, pytest.raises(MedqDegError, match="veil cannot go to worker processes"):
-            list(there.make([job]))
-        with Workers(1) as here:
-            assert list(here.make([job]))
+        with LocalEngine(2) as there, pytest.raises(MedqDegError, match="veil cannot go to worker processes"):
+            list(make_images(there, [job]))
+        with LocalEngine(1) as here:
+            assert list(make_images(here, [job]))
     finally:
         unregister("veil")

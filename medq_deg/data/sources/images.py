@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.sources.base import BadRow, Reason, Row
 from medq_deg.data.sources.fields import index_of, parsed_list, text_of
 from medq_deg.data.sources.readers import Table
+from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import LARGEST_FILE, check_image
 from medq_deg.medical import looks_medical, read_chosen

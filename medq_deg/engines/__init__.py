@@ -1,0 +1,5 @@
+"""Where the making of images runs: in this process, in processes of this machine, or on a Dask cluster.
+
+An engine takes a function and items and yields the results in the order of the items, so that what is made does not
+depend on it.
+"""
