@@ -212,17 +212,17 @@ def gallery(
 ) -> None:
     """Show original, L1 and L2 of every degradation that suits an image, on one page."""
     from medq_deg import demo as demo_set
-    from medq_deg.degradations.gallery import Image, image_of_file, make_panels, write_gallery
+    from medq_deg.degradations.gallery import Subject, make_panels, subject_of_file, write_gallery
     from medq_deg.degradations.scans import Reading
     from medq_deg.medical import MedicalImage
 
     if image is not None:
         of = resolve_modality(modality) if modality is not None else None
-        images = [image_of_file(image, of, Reading(window, frame))]
+        images = [subject_of_file(image, of, Reading(window, frame))]
     elif modality is not None or window is not None or frame is not None:
         raise MedqDegError("--image and --modality go together, and --window and --frame with them")
     else:
-        images = [Image(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
+        images = [Subject(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
     with bar("degrading") as progress:
         panels = make_panels(images, seed, once=once, progress=progress)
     for path in write_gallery(panels, out):
