@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.cli.console import bar, console, errors, stages
+from medq_deg.cli.console import bar, console, errors, say, stages
 from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, opened_engine
 from medq_deg.cli.options import Seed
 
@@ -111,6 +111,28 @@ def data_push(
     from medq_deg.hub.push import push
 
     _show(push(folder, repo, private=private))
+
+
+@data.command(
+    "apply-review", epilog="Example: medq-deg data apply-review medq-deg-data/ --db reviews.sqlite --out kept/"
+)
+def data_apply_review(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="The dataset that was reviewed.")],
+    db: Annotated[Path, typer.Option(help="The review database.")],
+    out: Annotated[Path, typer.Option(help="Folder of the result; new or empty.")],
+    rule: Annotated[
+        str, typer.Option(help="A pair goes if more than half (majority), any or all of its reviewers delete it.")
+    ] = "majority",
+) -> None:
+    """Write a dataset without the pairs that an expert review removed (see `medq-deg review`); L0 stays."""
+    from medq_deg.review.apply import apply_review
+
+    with stages() as progress:
+        applied = apply_review(folder, db, rule, out, progress)
+    rows = ", ".join(f"{name} {count}" for name, count in applied.manifest["counts"]["severity"].items())
+    _show(f"{applied.removed} of {applied.reviewed} reviewed pairs removed; {out}: {rows}")
+    if applied.reviewed < applied.pairs:
+        say(f"warning: {applied.pairs - applied.reviewed} of {applied.pairs} pairs were not reviewed, and stay")
 
 
 @building.command(epilog="Example: medq-deg enable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -119,6 +120,52 @@ def revoke(name: Annotated[str, typer.Argument(metavar="NAME")], db: Db = _DEFAU
 
     Auth(Database(db)).revoke(name)
     say(f"{name} has no access any more")
+
+
+@review.command(epilog="Example: medq-deg review report reviews.sqlite --rule majority")
+def report(
+    db: DbArgument,
+    rule: Annotated[str, typer.Option(help="majority, any or all: which pairs count as removed.")] = "majority",
+    confidence_level: Annotated[float, typer.Option(help="Of the intervals.")] = 0.95,
+    as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
+) -> None:
+    """Show progress, removal rates, reasons, agreement and time, also while the review goes on."""
+    need_extra()
+    from medq_deg.cli.review_tables import print_report
+    from medq_deg.review.database import Database
+    from medq_deg.review.report import make_report
+    from medq_deg.review.results import read_review
+
+    made = make_report(read_review(Database(db, writable=False)), rule, confidence_level)
+    if as_json:
+        typer.echo(json.dumps(made.as_dict(), indent=2, ensure_ascii=False))
+    else:
+        print_report(made)
+
+
+@review.command(epilog="Example: medq-deg review export reviews.sqlite --csv --out verdicts.csv")
+def export(
+    db: DbArgument,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Comma-separated values, for a spreadsheet.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="One JSON object a line.")] = False,
+    out: Annotated[Path | None, typer.Option(help="File; without it the verdicts are printed.")] = None,
+) -> None:
+    """Write every verdict of finished questions, one a line."""
+    from medq_deg.files import replace_file
+    from medq_deg.review import export as write
+    from medq_deg.review.database import Database
+    from medq_deg.review.results import read_review
+
+    if as_csv == as_jsonl:
+        raise MedqDegError("choose one of --csv and --jsonl")
+    found = read_review(Database(db, writable=False))
+    text = write.as_csv(found) if as_csv else write.as_jsonl(found)
+    if out is None:
+        typer.echo(text, nl=False)
+        return
+    with replace_file(out) as file:
+        file.write(text.encode())
+    say(f"written: {out}")
 
 
 @review.command(epilog="Example: medq-deg review backup reviews.sqlite copy.sqlite")
