@@ -142,14 +142,14 @@ def _add_clicks(app: FastAPI, pages: Pages) -> None:
         return HTMLResponse(pages.panel(session, place, pair, held, told), headers=STAY)
 
     def done(request: Request, session: Session, form: Mapping[str, str], question: int) -> Response:
-        missing = store.finish(session.reviewer, question, _click(form), _seconds(form.get("seconds", "")))
+        seconds = _seconds(form.get("seconds", ""))
+        missing, after = store.go_on(session.reviewer, question, _click(form), seconds)
         if missing:
             names = [text.words(list(store.catalogue[question].pairs)[pair]) for pair in missing]
             told = f"Not yet: keep or delete {', '.join(names)}, with a reason for what is deleted."
             if _partial(request):
                 return pages.message(told, missing[0])
             return pages.work(session, question, whole=True, message=told, status=422)
-        after = store.place(session.reviewer, question).next
         if after is not None:
             return _to(request, session, after)
         return pages.next(session, whole=not _partial(request))

@@ -58,7 +58,6 @@ def hold(tables: sqlite3.Connection, question: int, reviewer: int, slots: int, n
         "SELECT slot FROM assignments WHERE question = ? AND reviewer = ?", (question, reviewer)
     ).fetchone()
     if held is not None and held[0] is not None:
-        tables.execute("UPDATE assignments SET seen = ? WHERE question = ? AND reviewer = ?", (now, question, reviewer))
         return
     used = {row[0] for row in tables.execute("SELECT slot FROM assignments WHERE question = ?", (question,))}
     slot = next(number for number in range(1, slots + len(used) + 2) if number not in used)

@@ -160,6 +160,8 @@ class Database:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """Yield the connection within a transaction, which is on the disk when this ends, or undone if it fails.
 
+        Within another one it is part of that one.
+
         Raises
         ------
         MedqDegError
@@ -167,6 +169,10 @@ class Database:
         """
         with self._lock:
             try:
+                within = self._connection.in_transaction
+                if within:
+                    yield self._connection
+                    return
                 self._connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield self._connection

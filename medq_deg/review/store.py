@@ -25,6 +25,9 @@ from medq_deg.storable import storable
 NO_CLICK: Final = ""
 """What a page builds upon where nothing was stored yet."""
 
+_SEEN: Final = 60.0
+"""Seconds after which it is noted again that somebody is there."""
+
 _FIELDS: Final = ("verdict", "reason", "comment", "severity_l1", "severity_l2")
 
 
@@ -208,8 +211,11 @@ class Store:
             self._seen(tables, reviewer, question)
 
     def _seen(self, tables: sqlite3.Connection, reviewer: int, question: int) -> None:
+        now = self._clock()
         tables.execute(
-            "UPDATE assignments SET seen = ? WHERE reviewer = ? AND question = ?", (self._clock(), reviewer, question)
+            # Not each time: every change is waited for.
+            "UPDATE assignments SET seen = ? WHERE reviewer = ? AND question = ? AND seen < ?",
+            (now, reviewer, question, now - _SEEN),
         )
 
     def save(
@@ -284,6 +290,21 @@ class Store:
             )
             _log(tables, reviewer, click, "done", question, None, row["state"], "done", now)
         return []
+
+    def go_on(
+        self, reviewer: int, question: int, click: str, seconds: float | None = None
+    ) -> tuple[list[int], int | None]:
+        """Finish a question and return what is missing, as `finish` does, and the question that comes after it.
+
+        That is the one after it among the reviewer's own, or else a new one; None if there is none. Both are one
+        transaction, so that the disk is waited for once.
+        """
+        with self.database.writing():
+            missing = self.finish(reviewer, question, click, seconds)
+            if missing:
+                return missing, None
+            after = self.place(reviewer, question).next
+            return [], after if after is not None else self.take(reviewer)
 
     def skip(self, reviewer: int, question: int, click: str) -> None:
         """Put a question off: somebody else may get it, and if not it comes again at the end."""

@@ -55,7 +55,7 @@ def test_the_rules(verdicts: tuple[str, ...], majority: bool, some: bool, every:
 
 
 def test_an_unknown_rule_is_named() -> None:
-    with pytest.raises(MedqDegError, match="unknown rule 'most'.*majority, any, all"):
+    with pytest.raises(MedqDegError, match=r"unknown rule 'most'.*majority, any, all"):
         pair(0, "keep").removed("most")
 
 
