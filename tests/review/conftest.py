@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("fastapi")
 pytest.importorskip("statsmodels")
 
+from medq_deg.errors import ImageError, RowError
 from medq_deg.review.catalogue import Catalogue, open_catalogue
 from tests.report.conftest import chromium  # noqa: F401 - a fixture
 from tests.review.served import Served, served
@@ -30,4 +31,24 @@ def few(demo_catalogue: Catalogue) -> Catalogue:
 @pytest.fixture
 def review(few: Catalogue, tmp_path: Path) -> Iterator[Served]:
     with served(few, tmp_path / "reviews.sqlite") as running:
+        yield running
+
+
+@pytest.fixture
+def broken(few: Catalogue, tmp_path: Path) -> Iterator[Served]:
+    """A review whose rows have one image that cannot be decoded, after all others were."""
+
+    class Rows:
+        def __len__(self) -> int:
+            return len(few.rows)
+
+        def __getitem__(self, index: int) -> dict[str, object]:
+            if index == 0:
+                raise RowError("x", ImageError("the image is broken (truncated)"))
+            return few.rows[index]
+
+        def columns(self) -> object:
+            return few.rows.columns()
+
+    with served(replace(few, rows=Rows()), tmp_path / "r.sqlite") as running:
         yield running

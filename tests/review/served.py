@@ -54,7 +54,7 @@ def served(
     try:
         yield Served(f"http://127.0.0.1:{listening.getsockname()[1]}", store)
     finally:
-        server.should_exit = True
+        server.should_exit = server.force_exit = True
         thread.join(10)
         database.close()
 

@@ -46,7 +46,8 @@ def open_page(chromium: Any) -> Iterator[Open]:
     yield open_one
     for context in contexts:
         context.close()
-    assert problems == []
+    # The server is gone before its pages are.
+    assert [text for text in problems if "ERR_CONNECTION_REFUSED" not in text] == []
 
 
 def question(page: Any) -> str | None:
@@ -274,14 +275,14 @@ def test_zoom_pan_window_and_flip_are_the_same_for_all_images(open_page: Open, r
     assert each("filter") == {""}
 
 
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (820, 1180), (1024, 768), (360, 740)])
-def test_the_page_does_not_scroll_sideways(open_page: Open, review: Served, width: int, height: int) -> None:
+def test_the_page_does_not_scroll_sideways(open_page: Open, review: Served) -> None:
     page = open_page(review)
-    page.set_viewport_size({"width": width, "height": height})
     page.keyboard.press("d")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    for _ in range(2):
+        for width, height in ((1280, 900), (820, 1180), (1024, 768), (360, 740)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -306,3 +307,60 @@ def test_no_accessibility_violation(open_page: Open, few: Catalogue, tmp_path: P
         check()
         page.keyboard.press("?")
         check()
+
+
+def test_on_a_tablet_one_finger_scrolls_and_two_zoom(open_page: Open, review: Served) -> None:
+    page = open_page(review, has_touch=True)
+    frame = page.locator(".frame").nth(1)
+    frame.scroll_into_view_if_needed()
+    box = frame.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + 60
+    touch = page.context.new_cdp_session(page)
+
+    def fingers(kind: str, *points: tuple[float, float]) -> None:
+        told = [{"x": x + dx, "y": y + dy, "id": number} for number, (dx, dy) in enumerate(points)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": told})
+
+    def style(name: str) -> str:
+        return str(page.evaluate(f"() => document.querySelector('.frame img').style.{name}"))
+
+    fingers("touchStart", (0, 0))
+    fingers("touchMove", (40, 0))
+    fingers("touchEnd")
+    assert (style("filter"), style("transform")) == ("", "")
+    fingers("touchStart", (-20, 0), (20, 0))
+    for apart in (30, 45, 60):
+        fingers("touchMove", (-apart, 0), (apart, 0))
+    fingers("touchEnd")
+    assert "scale(3" in style("transform") or "scale(2.9" in style("transform")
+    page.tap("[data-do=tool-pan]")
+    moved = style("transform")
+    fingers("touchStart", (0, 0))
+    fingers("touchMove", (20, 0))
+    fingers("touchEnd")
+    assert style("transform") != moved
+    assert style("filter") == ""
+
+
+def test_an_image_that_cannot_be_decoded_says_why_in_its_place(open_page: Open, broken: Served) -> None:
+    page = open_page(broken)
+    while broken.store.catalogue[int(question(page))].clean != 0:
+        keep_all(page)
+        next_question(page)
+    page.wait_for_selector(".frame.broken .why")
+    assert "truncated" in page.inner_text(".why >> nth=0")
+    assert "poor original" in page.inner_text(".why >> nth=0")
+    page.keyboard.press("1")
+    saved(page)
+    assert page.is_checked("#reason-0-1")
+    page.problems[:] = [text for text in page.problems if "422" not in text]  # what a browser says of such an image
+
+
+def test_a_session_that_ends_is_told_and_nothing_is_lost_unseen(open_page: Open, review: Served) -> None:
+    page = open_page(review)
+    page.context.clear_cookies()
+    page.keyboard.press("k")
+    page.wait_for_selector("#connection:not([hidden])")
+    assert "not saved" in page.inner_text("#connection")
+    assert "logged in" in page.inner_text("#connection")
+    page.problems[:] = [text for text in page.problems if "401" not in text]

@@ -81,6 +81,13 @@ const viewer = (() => {
     if (button) button.setAttribute("aria-pressed", String(on));
   };
 
+  const large = () => {
+    const on = document.body.classList.toggle("large");
+    document.querySelector("[data-do=large]").setAttribute("aria-pressed", String(on));
+    const row = document.querySelector(".degradation.active");
+    if (row) row.scrollIntoView({ block: "nearest" });
+  };
+
   const reset = () => {
     Object.assign(view, { zoom: 1, x: 0, y: 0, level: 0.5, width: 1 });
     draw();
@@ -214,6 +221,8 @@ const viewer = (() => {
     drag = null;
     view.flipped = false;
     reset();
+    const button = document.querySelector("[data-do=large]");
+    if (button) button.setAttribute("aria-pressed", String(document.body.classList.contains("large")));
     for (const image of document.querySelectorAll(".frame img")) {
       if (image.complete && !image.naturalWidth) broken(image);
     }
@@ -222,5 +231,5 @@ const viewer = (() => {
 
   document.addEventListener("DOMContentLoaded", start);
   document.addEventListener("review:question", start);
-  return { zoom, pan, windowing, flip, reset, tool, view, STEP };
+  return { zoom, pan, windowing, flip, large, reset, tool, view, STEP };
 })();
