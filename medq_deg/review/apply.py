@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 
 import medq_deg
 from medq_deg.data.card import write_card
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import encoded, features
 from medq_deg.data.load import Data, open_data
 from medq_deg.data.schema import MANIFEST
 from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
+from medq_deg.encoding import encode_png
 from medq_deg.errors import MedqDegError
 from medq_deg.files import file_hash, read_json, replace_file
 from medq_deg.review.database import Database

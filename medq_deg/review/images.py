@@ -143,4 +143,6 @@ def _shown(data: bytes) -> tuple[bytes, str]:
     for start, kind in ((_PNG, "image/png"), (_JPEG, "image/jpeg")):
         if data.startswith(start):
             return data, kind
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return data, "image/webp"
     return encode_png(image), "image/png"

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from medq_deg import demo
-from medq_deg.data.encoding import encode_png
 from medq_deg.data.features import encoded, features
 from medq_deg.data.schema import row_id
+from medq_deg.encoding import encode_png
 
 
 def write_many(folder: Path, questions: int = 4306, group: int = 100) -> Path:
