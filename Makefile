@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale browser lint clean
+.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale fuzz browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -62,6 +62,11 @@ $(VENV)-oldest/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-oldest
 	$(VENV)-oldest/bin/python -m pip install --quiet --editable . 'datasets==2.21.0' pytest hypothesis
 	touch $@
+
+# Damaged inputs for every parser and reader: so many in all, others each time. `make test` runs a small sample of them.
+FUZZ ?= 10000
+fuzz: $(VENV)/.test
+	FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -7,9 +7,28 @@ it as one line and ends with exit code 2. Anything else that escapes is a bug of
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable
 
 _LONGEST_NAME = 100
+
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = _LONGEST_NAME
+_SHORT.maxlist = _SHORT.maxtuple = _SHORT.maxset = _SHORT.maxdict = 30
+_SHORT.maxlevel = 3
+
+
+def shown(value: object) -> str:
+    """Return the repr of a value as a sentence can hold it: what is long or nested is cut in the middle.
+
+    Examples
+    --------
+    >>> shown("L3"), len(shown("x" * 10_000)) <= 2 * 100
+    ("'L3'", True)
+    """
+    text = _SHORT.repr(value)
+    half = _LONGEST_NAME - 2
+    return text if len(text) <= 2 * _LONGEST_NAME else f"{text[:half]}...{text[-half:]}"
 
 
 class MedqDegError(ValueError):

@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from filelock import FileLock, Timeout
 
 from medq_deg.errors import MedqDegError
 
-__all__ = ["clear_parts", "file_hash", "hold_folder", "read_json", "replace_file"]
+__all__ = ["clear_parts", "file_hash", "hold_folder", "parse_json", "read_json", "replace_file"]
+
+DEEPEST: Final = 64
+"""Deepest nesting of JSON that is read."""
+
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 @contextmanager
@@ -77,12 +84,52 @@ def clear_parts(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds, or raise `MedqDegError` if it is not JSON."""
+def read_json(path: Path, *, finite: bool = False) -> Any:
+    """Return what a JSON file holds, see `parse_json`, or raise `MedqDegError` if it is not JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_bytes(), finite=finite)
     except (ValueError, RecursionError) as error:
         raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
+
+
+def parse_json(data: bytes, *, finite: bool = False) -> Any:
+    """Return what JSON in UTF-8 holds.
+
+    Parameters
+    ----------
+    data : bytes
+        A document.
+    finite : bool
+        Refuse numbers that are none, which JSON does not have and Python writes: NaN, Infinity, and 1e999.
+
+    Raises
+    ------
+    ValueError
+        If it is no JSON, or is nested deeper than `DEEPEST`: what is made of it could not be written again.
+    """
+    check_depth(data)
+    if finite:
+        return json.loads(data.decode("utf-8"), parse_constant=_finite, parse_float=_finite)
+    return json.loads(data.decode("utf-8"))
+
+
+def check_depth(data: bytes) -> None:
+    """Raise ValueError if JSON is nested deeper than `DEEPEST`."""
+    if data.count(b"[") + data.count(b"{") <= DEEPEST:
+        return
+    depth = 0
+    for token in _TOKENS.finditer(data):
+        start = token[0][:1]
+        depth += (start in b"[{") - (start in b"]}")
+        if depth > DEEPEST:
+            raise ValueError(f"nested more than {DEEPEST} deep")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]} is no number")
+    return value
 
 
 def file_hash(path: Path) -> str:

@@ -11,6 +11,7 @@ import importlib.abc
 import importlib.machinery
 import importlib.util
 import sys
+import warnings
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -19,11 +20,12 @@ from typing import Any
 
 DATASETS = ("medq-deg", "medq_deg")
 """Bare names that `load_dataset` understands. A folder of that name in the working directory goes first if it holds the
-parquet files of a dataset; one that merely is called so, such as a clone of this project, does not."""
+parquet files of a dataset, and a warning says so; one that merely is called so, such as a clone of this project, does
+not."""
 
 METRICS = ("calibration_shift",)
 """Bare names that `evaluate.load` understands. A folder of that name in the working directory goes first if it holds a
-module of that name."""
+module of that name, and a warning says so."""
 
 _PACKAGE = Path(__file__).parent
 
@@ -67,8 +69,10 @@ def _wrap_datasets(load: ModuleType) -> None:
 
     @functools.wraps(original)
     def dataset_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
-        if path in DATASETS and not any(Path(path).glob("data/*.parquet")):
-            return load.DatasetModule("medq_deg.data.builder", dataset_hash(), {"dataset_name": "medq-deg"})
+        if path in DATASETS:
+            if not any(found for pattern in ("data/*.parquet", "*.parquet") for found in Path(path).glob(pattern)):
+                return load.DatasetModule("medq_deg.data.builder", dataset_hash(), {"dataset_name": "medq-deg"})
+            _say_that_a_folder_goes_first(path, "parquet files")
         return original(path, *arguments, **options)
 
     _replace(original, dataset_module_factory)
@@ -79,11 +83,22 @@ def _wrap_evaluate(loading: ModuleType) -> None:
 
     @functools.wraps(original)
     def evaluation_module_factory(path: str, *arguments: Any, **options: Any) -> Any:
-        if path in METRICS and not (Path(path) / f"{path}.py").is_file():
-            path = str(metric_folder(path))
+        if path in METRICS:
+            if (Path(path) / f"{path}.py").is_file():
+                _say_that_a_folder_goes_first(path, f"{path}.py")
+            else:
+                path = str(metric_folder(path))
         return original(path, *arguments, **options)
 
     _replace(original, evaluation_module_factory)
+
+
+def _say_that_a_folder_goes_first(name: str, holds: str) -> None:
+    warnings.warn(
+        f"{name!r} is read from the folder of that name in the working directory, {Path(name).resolve()}, since it "
+        f"holds {holds}; write './{name}' to mean the folder, or work elsewhere to mean MedQ-Deg's own",
+        stacklevel=4,
+    )
 
 
 def _replace(original: Callable[..., Any], wrapped: Callable[..., Any]) -> None:

@@ -21,4 +21,4 @@ def derive_seed(*parts: object) -> int:
     The same parts give the same seed on every machine; parts are kept apart, so ("a", "bc") differs from ("ab", "c").
     """
     text = "\x1f".join(str(part) for part in parts)
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+    return int.from_bytes(hashlib.sha256(text.encode(errors="surrogatepass")).digest()[:8], "big") >> 1

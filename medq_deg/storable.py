@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Final
+from typing import Any, Final
 
 REPLACEMENT: Final = "\ufffd"
 
 _KEPT: Final = "\n\t"
 _DIRECTIONS: Final = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of the text after them: with these an answer could look like another one."""
+
+_FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _LINE_BREAKS: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNSAFE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
@@ -46,3 +48,16 @@ def visible(text: str) -> str:
 
 def _hidden(character: str) -> bool:
     return character in _DIRECTIONS or (unicodedata.category(character) in ("Cc", "Cs") and character not in _KEPT)
+
+
+def no_formula(cell: Any) -> Any:
+    r"""Return a cell of a table that a spreadsheet may open: before what it would take for a formula, an apostrophe.
+
+    Numbers stay numbers, those below 0 too.
+
+    Examples
+    --------
+    >>> no_formula("=1+1"), no_formula("\t@SUM(A1)"), no_formula("LLaVA"), no_formula(-0.5)
+    ("'=1+1", "'\t@SUM(A1)", 'LLaVA', -0.5)
+    """
+    return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 VOTES = "predictions=[['A'] * 10, ['B'] * 5 + ['C'] * 5], references=['A', 'B'], num_choices=[4, 4]"
@@ -61,6 +63,33 @@ def test_a_folder_goes_first_only_if_it_holds_what_its_name_says(tmp_path: Path)
         "        return evaluate.MetricInfo(description='', citation='', features=wanted)\n"
     )
     assert python(code, tmp_path) == "Mine"
+    warned = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert f"'calibration_shift' is read from the folder of that name in the working directory, {folder}" in (
+        warned.stderr
+    )
+
+
+def test_a_clone_of_the_project_is_no_dataset_and_a_folder_of_parquet_files_is_one_and_says_so(tmp_path: Path) -> None:
+    folder = tmp_path / "medq-deg"
+    (folder / "data").mkdir(parents=True)
+    (folder / "README.md").write_text("# A clone\n")
+    (folder / "data" / "rows.csv").write_text("a\n1\n")
+    code = (
+        "import warnings, medq_deg, datasets\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    warnings.simplefilter('always')\n"
+        "    rows = datasets.load_dataset('medq-deg', *{arguments}, cache_dir='cache')\n"
+        "print(rows.column_names, [str(each.message)[:20] for each in said if 'working dir' in str(each.message)])"
+    )
+    columns, said = python(code.replace("{arguments}", "['demo']"), tmp_path).split("} ")
+    assert "question" in columns
+    assert said == "[]"
+    table = pa.table({"mine": [1, 2]})
+    pq.write_table(table, folder / "data" / "train-0.parquet")
+    (folder / "data" / "rows.csv").unlink()
+    columns, said = python(code.replace("{arguments}", "[]"), tmp_path).split("} ")
+    assert "'mine'" in columns
+    assert said == "[\"'medq-deg' is read f\"]"
 
 
 def test_importing_twice_wraps_once(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ import medq_deg
 from medq_deg.data.card import write_card
 from medq_deg.data.clean import CleanPair, collect, read_pairs, write_pairs
 from medq_deg.data.features import encoded
+from medq_deg.data.manifest import fingerprint_of
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
 from medq_deg.data.schema import MANIFEST, Question, row
 from medq_deg.data.shards import SHARD_BYTES, Job, write_split
@@ -314,10 +315,9 @@ def _manifest(
     settings: BuildSettings, plan: Plan, questions: Mapping[str, Question], paths: Sequence[Path], out: Path
 ) -> dict[str, Any]:
     shards = {path.relative_to(out).as_posix(): file_hash(path) for path in paths}
-    # What the shards hold, and nothing of how or from where they were made.
-    fingerprint = hashlib.sha256(_json(shards)).hexdigest()
     return {
-        "fingerprint": fingerprint,
+        # What the shards hold, and nothing of how or from where they were made.
+        "fingerprint": fingerprint_of(shards),
         "settings": _settings(settings),
         "counts": {
             "severity": dict(Counter(SEVERITY_NAMES[each.severity] for each in plan)),

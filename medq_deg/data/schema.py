@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from string import ascii_uppercase
 from typing import Any, Final
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, shown
 from medq_deg.seeds import derive_seed
 from medq_deg.taxonomy import (
     LEVEL_OF_TASK,
@@ -156,18 +156,38 @@ def row_seed(seed: int, question_id: str, degradation: str) -> int:
 def check_question(question_id: str, question: str, options: Sequence[str], answer: str) -> None:
     """Raise `MedqDegError` unless a question has 2 to 26 different options and the answer is the letter of one."""
     if not question.strip():
-        raise MedqDegError(f"question {question_id!r} has no text")
+        raise MedqDegError(f"question {shown(question_id)} has no text")
     if not 2 <= len(options) <= len(LETTERS):
-        raise MedqDegError(f"question {question_id!r} must have 2 to {len(LETTERS)} options, got {len(options)}")
+        raise MedqDegError(f"question {shown(question_id)} must have 2 to {len(LETTERS)} options, got {len(options)}")
     if any(not option.strip() for option in options):
-        raise MedqDegError(f"question {question_id!r} has an empty option: {list(options)!r}")
+        raise MedqDegError(f"question {shown(question_id)} has an empty option: {shown(list(options))}")
     if len(set(options)) < len(options):
-        raise MedqDegError(f"question {question_id!r} has an option twice: {list(options)!r}")
+        raise MedqDegError(f"question {shown(question_id)} has an option twice: {shown(list(options))}")
     allowed = LETTERS[: len(options)]
     if len(answer) != 1 or answer not in allowed:
         raise MedqDegError(
-            f"question {question_id!r} has answer {answer!r}, which is no option; allowed: {', '.join(allowed)}"
+            f"question {shown(question_id)} has answer {shown(answer)}, which is no option; "
+            f"allowed: {', '.join(allowed)}"
         )
+
+
+def unsound(row: Mapping[str, Any], names: Sequence[str] = COLUMNS) -> str:
+    """Return the first of some columns that does not hold what it should in a stored row; empty if all do."""
+    for name in names:
+        value = row.get(name)
+        if name == "image":
+            sound = isinstance(value, dict) and isinstance(value.get("bytes"), bytes)
+        elif name in ("options", "skills"):
+            sound = isinstance(value, list) and all(isinstance(text, str) for text in value)
+        elif name in ("severity", "seed"):
+            sound = isinstance(value, int)
+        elif name in ("id", "question_id", "question", "answer"):
+            sound = isinstance(value, str)
+        else:
+            sound = isinstance(value, (str, int))  # the number of a label
+        if not sound:
+            return name
+    return ""
 
 
 def task_and_level(skills: Sequence[str]) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +15,13 @@ import pyarrow.parquet as pq
 from datasets import Features
 
 from medq_deg.data.features import features
-from medq_deg.data.schema import COLUMNS, TEXT_COLUMNS
-from medq_deg.errors import MedqDegError, RowError
+from medq_deg.data.schema import COLUMNS, TEXT_COLUMNS, unsound
+from medq_deg.errors import MedqDegError, RowError, shown
 from medq_deg.images import open_image
 from medq_deg.taxonomy import SEVERITY_NAMES
+
+UNREADABLE: Final = (OSError, pa.ArrowException, ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What pyarrow and `datasets` raise for a file in which a byte is another."""
 
 _BATCH: Final = 32
 """Rows with images that are held at once where every row is looked at."""
@@ -74,9 +78,9 @@ class StoredRows(Sequence[dict[str, Any]]):
     def columns(self) -> Iterator[dict[str, Any]]:
         """Yield the rows without their images, which are not read."""
         for path in dict.fromkeys(path for path, _ in self.groups):
-            with pq.ParquetFile(path) as file:
+            with _reading(path), pq.ParquetFile(path) as file:
                 for batch in file.iter_batches(columns=list(TEXT_COLUMNS)):
-                    yield from _named(batch, file.schema_arrow, TEXT_COLUMNS)
+                    yield from _named(path, batch, file.schema_arrow, TEXT_COLUMNS)
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the images behind: a worker process reads its own."""
@@ -85,18 +89,18 @@ class StoredRows(Sequence[dict[str, Any]]):
 
 def rows_of_group(path: Path, group: int) -> Iterator[dict[str, Any]]:
     """Yield the rows of a row group with the names of their labels and their images as they are stored."""
-    with pq.ParquetFile(path) as file:
+    with _reading(path), pq.ParquetFile(path) as file:
         table = file.read_row_group(group, columns=list(COLUMNS))
-        yield from _named(table, file.schema_arrow, COLUMNS)
+        yield from _named(path, table, file.schema_arrow, COLUMNS)
 
 
 def content_of(shards: Iterable[Path]) -> str:
     """Return a SHA-256 over everything that the rows hold, whatever the files are called and cut into."""
     digest = ContentDigest()
     for path in shards:
-        with pq.ParquetFile(path) as file:
+        with _reading(path), pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_BATCH, columns=list(COLUMNS)):
-                for row in _named(batch, file.schema_arrow, COLUMNS):
+                for row in _named(path, batch, file.schema_arrow, COLUMNS):
                     digest.add(row, row["image"]["bytes"])
     return digest.hexdigest()
 
@@ -117,21 +121,34 @@ class ContentDigest:
         return self._digest.hexdigest()
 
 
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what a damaged file raises into a sentence that names it."""
+    try:
+        yield
+    except MedqDegError:
+        raise
+    except UNREADABLE as error:
+        told = " ".join(str(error).split())[:100] or type(error).__name__
+        raise MedqDegError(f"{path}: cannot be read ({told}); `medq-deg data verify` says what is damaged") from None
+
+
 def _checked(path: Path) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise MedqDegError(f"{path}: is no parquet file that can be read ({' '.join(str(error).split())})") from None
+        found = Features.from_arrow_schema(file.schema_arrow)
+    except UNREADABLE as error:
+        told = " ".join(str(error).split())[:100] or type(error).__name__
+        raise MedqDegError(f"{path}: is no parquet file that can be read ({told})") from None
     lacking = [name for name in COLUMNS if name not in file.schema_arrow.names]
     if lacking:
         raise MedqDegError(f"{path}: lacks the columns {', '.join(lacking)}")
-    found = Features.from_arrow_schema(file.schema_arrow)
     nameless = [
         name
         for name, feature in features().items()
         if hasattr(feature, "names")
         and pa.types.is_integer(file.schema_arrow.field(name).type)
-        and not hasattr(found[name], "names")
+        and not hasattr(found.get(name), "names")
     ]
     if nameless:
         raise MedqDegError(
@@ -141,7 +158,9 @@ def _checked(path: Path) -> pq.ParquetFile:
     return file
 
 
-def _named(data: pa.Table | pa.RecordBatch, schema: pa.Schema, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _named(
+    path: Path, data: pa.Table | pa.RecordBatch, schema: pa.Schema, names: Sequence[str]
+) -> Iterator[dict[str, Any]]:
     """Yield rows in the order of `names`, class labels by the names that the file itself gives them."""
     labels = {
         name: feature for name, feature in Features.from_arrow_schema(schema).items() if hasattr(feature, "names")
@@ -150,4 +169,6 @@ def _named(data: pa.Table | pa.RecordBatch, schema: pa.Schema, names: Sequence[s
         for name, feature in labels.items():
             if isinstance(row.get(name), int):
                 row[name] = feature.names[row[name]] if row[name] >= 0 else ""
+        if wrong := unsound(row, names):
+            raise MedqDegError(f"{path}: the {wrong} of row {shown(row.get('id'))} is {shown(row.get(wrong))}")
         yield {name: row[name] for name in names}

@@ -12,23 +12,6 @@ from medq_deg.evaluation.run import DEGRADATIONS, fingerprint
 from medq_deg.models.parsing import check_parser
 
 
-def check_counts(
-    path: Path, trials: int, rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]
-) -> None:
-    """Raise `MedqDegError` that names the row unless each answer has as many votes as trials, over its own options."""
-    for row in rows:
-        if (record := answers.get(row["id"])) is None:
-            continue
-        if len(record["votes"]) != trials:
-            raise MedqDegError(
-                f"{path}: row {row['id']!r} has {len(record['votes'])} votes, the run has {trials} trials"
-            )
-        if record.get("orders") and len(record["orders"][0]) != len(row["options"]):
-            raise MedqDegError(
-                f"{path}: row {row['id']!r} has {len(row['options'])} options and orders of {len(record['orders'][0])}"
-            )
-
-
 def check_run(
     path: Path, run: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], answers: Mapping[str, Mapping[str, Any]]
 ) -> list[str]:

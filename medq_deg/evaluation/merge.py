@@ -34,20 +34,20 @@ def merge(parts: Sequence[Path], out: Path) -> tuple[int, int]:
     if not parts:
         raise MedqDegError("merge needs at least one run")
     folders = [RunFolder(path) for path in parts]
-    run = folders[0].read_run()
+    run, rows, _ = folders[0].read()
     for folder in folders:
         folder.check_same(run["settings"])
-    rows = folders[0].read_rows()
+    held = [folder.read() for folder in folders]
     target = RunFolder(out)
     with target.locked():
         target.start(run["settings"], run["environment"], rows)
         known = target.read_answers()
         with target.open_answers() as writer:
-            for folder in folders:
-                for name, record in folder.read_answers().items():
+            for _, _, answers in held:
+                for name, record in answers.items():
                     if known.setdefault(name, record) is record:  # not known before
                         writer.append(record)
         target.tidy()
-        keep_worst(target, [folder.read_run() for folder in folders])
+        keep_worst(target, [each for each, _, _ in held])
         record_identical(target)
     return len(known), len(rows)

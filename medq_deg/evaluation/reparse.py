@@ -45,13 +45,12 @@ def reparse(
         then.
     """
     folder, target = RunFolder(path), RunFolder(out)
-    run = folder.read_run()
+    run, rows, answers = folder.read()
     before = str(run["settings"].get("parser"))
     chosen = before if parser is None else parser
     check_parser(chosen)
     if target.exists():
         raise MedqDegError(f"{out}: holds a run already; choose another folder")
-    rows, answers = folder.read_rows(), folder.read_answers()
     records = []
     changed = 0
     for done, row in enumerate(rows):
@@ -69,6 +68,6 @@ def reparse(
     made = {"from": path.resolve().name, "parser_before": before, "version": medq_deg.__version__}
     with target.locked():
         target.write_answers(records)
-        target.start({**run["settings"], "parser": chosen}, {**run.get("environment", {}), "reparsed": made}, rows)
+        target.start({**run["settings"], "parser": chosen}, {**run["environment"], "reparsed": made}, rows)
         keep_worst(target, [run])
     return changed, len(records)

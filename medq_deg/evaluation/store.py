@@ -16,16 +16,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.shapes import check_record, check_row, check_settings
+from medq_deg.errors import MedqDegError, shown
+from medq_deg.evaluation.shapes import check_counts, check_record, check_row, check_run_json
 from medq_deg.evaluation.subset import SUBSET_SEED
-from medq_deg.files import read_json, replace_file
+from medq_deg.files import parse_json, read_json, replace_file
 
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 PREFIX = "answers"
 
 _UNWRITTEN = {"orders": 1, "picture": "shown", "subset.rows": None, "subset.of": None, "subset.seed": SUBSET_SEED}
 """What settings mean that are written only where a run differs."""
+
+_MOST_TOLD = 5
+"""Settings that differ of which a sentence tells."""
 
 _PATIENCE = 30.0
 """Seconds for which a part waits while other parts, which hold the lock of the whole for a moment, begin."""
@@ -78,7 +81,7 @@ class RunFolder:
             run = self.read_run()
         else:
             run = {"settings": settings, "environment": environment}
-        known = [run["environment"], *run.get("later_environments", [])]
+        known = [run["environment"], *(run.get("later_environments") or [])]
         if environment not in known:
             run["later_environments"] = [*known[1:], environment]
         # rows.jsonl first: a run exists once run.json does, and then it is whole. Both are written again when a run
@@ -145,27 +148,25 @@ class RunFolder:
         )
         changed = [key for key in [*before, *(k for k in now if k not in before)] if before.get(key) != now.get(key)]
         if changed:
-            told = "; ".join(f"{key} was {before.get(key)!r}, is {now.get(key)!r}" for key in changed)
+            told = "; ".join(
+                f"{key} was {shown(before.get(key))}, is {shown(now.get(key))}" for key in changed[:_MOST_TOLD]
+            )
             raise MedqDegError(
                 f"{self.path}: holds a run with other settings: {told}. Choose another folder to start a new run"
             )
 
     def read_run(self) -> dict[str, Any]:
-        """Return what `run.json` holds: "settings" and "environment"."""
+        """Return what `run.json` holds, "settings" and "environment" in any case."""
         path = self.path / RUN
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {RUN} is missing")
-        run = read_json(path)
-        settings = run.get("settings") if isinstance(run, dict) else None
-        if not isinstance(settings, dict):
-            raise MedqDegError(f"{path}: has no settings")
-        lacking = [name for name in ("model", "data", "trials") if name not in settings]
-        if lacking:
-            raise MedqDegError(f"{path}: its settings lack {', '.join(lacking)}")
-        check_settings(path, settings)
-        if not isinstance(run.get("environment") or {}, dict):
-            raise MedqDegError(f"{path}: its environment must be an object, got {run['environment']!r}")
-        return dict(run)
+        return check_run_json(path, read_json(path, finite=True))
+
+    def read(self) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
+        """Return what `run.json` holds, every row, and the answers by id, checked against one another."""
+        run, rows, answers = self.read_run(), self.read_rows(), self.read_answers()
+        check_counts(self.path, run["settings"]["trials"], rows, answers)
+        return run, rows, answers
 
     def read_rows(self) -> list[dict[str, Any]]:
         """Return every row of the run, without images."""
@@ -284,7 +285,7 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
             if not line.endswith(b"\n"):
                 return
             try:
-                yield json.loads(line)
+                yield parse_json(line, finite=True)
             except (ValueError, RecursionError) as error:
                 raise MedqDegError(f"{path}, line {number}: is not valid JSON ({error})") from None
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, shown
 from medq_deg.files import read_json
 from medq_deg.harness.lmms_task import leaves
 from medq_deg.harness.said import Results, Said
@@ -67,7 +67,9 @@ def _summary(path: Path) -> Mapping[str, Any]:
 
 
 def _model_of(held: Mapping[str, Any]) -> str | None:
-    config = held.get("config") or {}
+    config = held.get("config")
+    if not isinstance(config, Mapping):
+        return None
     parts = [config.get("model"), config.get("model_args")]
     return " ".join(str(part) for part in parts if part) or None
 
@@ -83,6 +85,9 @@ def _said(files: Sequence[Path], harness: str) -> Iterator[Said]:
                     f"{place}: is no sample of a task that `medq-deg data export --format {harness}` wrote; run that "
                     "task with --log_samples, and import its files of samples"
                 )
+            for name, kind in (("question", str), ("answer", str), ("asked", int)):
+                if not isinstance(row.get(name, kind()), kind):
+                    raise MedqDegError(f"{place}: {name} is {shown(row[name])}, which no exported task writes")
             texts = [None if text is None else str(text) for text in leaves(given)]
             for vote, text in enumerate(texts):
                 yield Said(

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, shown
 from medq_deg.harness.asked import LEAST_VOTES
 
 _SHOWN = 60
@@ -132,12 +132,13 @@ def gather(results: Results, columns: Sequence[Mapping[str, Any]], data: str, *,
         _check(each, by_id, data)
         if each.vote is not None and (before := seen.setdefault((each.row_id, each.vote), each.place)) != each.place:
             raise MedqDegError(
-                f"{each.place}: vote {each.vote + 1} of row {each.row_id!r} is there already, in {before}; give each "
+                f"{each.place}: vote {each.vote + 1} of row {shown(each.row_id)} is there already, in {before}; give "
+                "each "
                 "file once, and the files of one model alone"
             )
         if each.asked is not None and asked not in (None, each.asked):
             raise MedqDegError(
-                f"{each.place}: row {each.row_id!r} was asked for {each.asked} votes, rows before it for {asked}; "
+                f"{each.place}: row {shown(each.row_id)} was asked for {each.asked} votes, rows before it for {asked}; "
                 "import the files of one export together"
             )
         asked = each.asked if asked is None else asked
@@ -148,19 +149,22 @@ def gather(results: Results, columns: Sequence[Mapping[str, Any]], data: str, *,
     if trials < LEAST_VOTES:
         name, said = next(iter(rows.items()))
         raise MedqDegError(
-            f"{said[0].place}: row {name!r} has 1 vote, and confidence needs {LEAST_VOTES} or more; ask for several, "
+            f"{said[0].place}: row {shown(name)} has 1 vote, and confidence needs {LEAST_VOTES} or more; ask for "
+            "several, "
             "as docs/harnesses.md says for each harness"
         )
     for name, said in rows.items():
         if len(said) > trials:
             raise MedqDegError(
-                f"{said[-1].place}: row {name!r} has {len(said)} votes, {trials} were asked for; give each file once, "
+                f"{said[-1].place}: row {shown(name)} has {len(said)} votes, {trials} were asked for; give each file "
+                "once, "
                 "and the files of one model alone"
             )
         failed = any(each.text is None for each in said)
         if len(said) < trials and not failed and not partial:
             raise MedqDegError(
-                f"{said[-1].place}: row {name!r} has {len(said)} of {trials} votes; run the harness again with the "
+                f"{said[-1].place}: row {shown(name)} has {len(said)} of {trials} votes; run the harness again with "
+                "the "
                 "same settings to complete it, or import with --partial, which leaves such rows without an answer"
             )
     ordered = {name: sorted(said, key=lambda each: each.vote or 0) for name, said in rows.items()}
@@ -193,17 +197,19 @@ def _check(said: Said, by_id: Mapping[str, Mapping[str, Any]], data: str) -> Non
     row = by_id.get(said.row_id)
     if row is None:
         raise MedqDegError(
-            f"{said.place}: row {said.row_id!r} is not in the data {data!r}; name the data that was exported with "
+            f"{said.place}: row {shown(said.row_id)} is not in the data {data!r}; name the data that was exported with "
             "--data"
         )
     if said.answer is not None and said.answer.strip().upper() != row["answer"]:
         raise MedqDegError(
-            f"{said.place}: the right letter of row {said.row_id!r} is {said.answer!r}, in the data {data!r} it is "
+            f"{said.place}: the right letter of row {shown(said.row_id)} is {shown(said.answer)}, in the data "
+            f"{data!r} it is "
             f"{row['answer']!r}; name the data that was exported with --data"
         )
     if said.question is not None and _plain(row["question"]) not in _plain(said.question):
         raise MedqDegError(
-            f"{said.place}: the question of row {said.row_id!r} is {said.question[:_SHOWN]!r}, in the data {data!r} it "
+            f"{said.place}: the question of row {shown(said.row_id)} is {said.question[:_SHOWN]!r}, in the data "
+            f"{data!r} it "
             f"is {row['question'][:_SHOWN]!r}; name the data that was exported with --data"
         )
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 from medq_deg.errors import MedqDegError
+from medq_deg.files import parse_json
 
 SEPARATORS: Final = {".tsv": "\t", ".csv": ","}
 FORMATS: Final = (".xlsx", *SEPARATORS, ".json", ".jsonl")
@@ -75,8 +75,8 @@ def _excel(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+        held = parse_json(path.read_bytes())
+    except (ValueError, RecursionError) as error:
         raise MedqDegError(f"{path}: is not valid JSON ({error})") from None
     if not isinstance(held, list):
         raise MedqDegError(f"{path}: a list of records is wanted, got {type(held).__name__}")
@@ -85,14 +85,14 @@ def _json(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _json_lines(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             if not line.strip():
                 continue
             place = f"{path}, line {number}"
             try:
-                record = json.loads(line)
-            except ValueError as error:
+                record = parse_json(line)
+            except (ValueError, RecursionError) as error:
                 raise MedqDegError(f"{place}: is not valid JSON ({error})") from None
             yield _checked(place, record)
 

@@ -6,13 +6,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, shown
 from medq_deg.harness.said import Results, Said
 from medq_deg.harness.tables import records_of
 from medq_deg.harness.vlmevalkit import DATASETS, ROW_ID, VOTE, VOTES
 
 FAILED: Final = "Failed to obtain answer"
 """How VLMEvalKit writes a request that failed."""
+
+_MOST: Final = 10**6
+"""Votes of a row that nobody asks for."""
 
 _MODEL: Final = ("model", "model_name")
 
@@ -84,6 +87,6 @@ def _number(place: str, record: dict[str, Any], name: str) -> int | None:
         number = float(cell)  # a spreadsheet may have made it 3.0
     except ValueError:
         number = -1.0
-    if number < 0 or number != int(number):
-        raise MedqDegError(f"{place}: {name} must be a whole number, got {cell!r}")
+    if not (number.is_integer() and 0 <= number < _MOST):
+        raise MedqDegError(f"{place}: {name} must be a whole number, got {shown(cell)}")
     return int(number)

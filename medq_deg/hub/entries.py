@@ -23,6 +23,9 @@ from medq_deg.taxonomy import SEVERITY_NAMES
 PATH: Final = ".eval_results/medq-deg.yaml"
 """Where a model's repository holds the figures."""
 
+_BROKEN: Final = (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError)
+"""What PyYAML raises, beside its own errors, for a scalar that is not what its tag says, and for endless nesting."""
+
 Figures = Mapping[str, Mapping[str, Any]]
 """Figures by severity name, as in ``metrics.json``."""
 
@@ -179,10 +182,15 @@ def merge(text: str | None, entries: Iterable[EvalResultEntry]) -> str:
     places = {(entry.dataset_id, entry.task_id) for entry in new}
     # Others stay as they are written: the parser drops keys that it does not know.
     kept = [item for item in _items(text) if _place(item) not in places]
-    merged = yaml.safe_dump(
-        [*kept, *eval_result_entries_to_yaml(new)], sort_keys=False, allow_unicode=True, width=2**16
-    )
-    if parse_eval_result_entries(yaml.safe_load(merged))[len(kept) :] != new:
+    try:
+        merged = yaml.safe_dump(
+            [*kept, *eval_result_entries_to_yaml(new)], sort_keys=False, allow_unicode=True, width=2**16
+        )
+        ours = yaml.safe_load(merged)[len(kept) :]
+    except (yaml.YAMLError, *_BROKEN):
+        raise _not_a_list() from None
+    # Those of others are not read: what they may hold is for others to say.
+    if parse_eval_result_entries(ours) != new:
         raise MedqDegError(f"{PATH}: does not read back as it was written")
     return merged
 
@@ -190,13 +198,18 @@ def merge(text: str | None, entries: Iterable[EvalResultEntry]) -> str:
 def _items(text: str | None) -> list[dict[str, Any]]:
     try:
         items = (yaml.safe_load(text) if text else None) or []
-    except yaml.YAMLError:
-        items = None
+    except (yaml.YAMLError, *_BROKEN):
+        raise _not_a_list() from None
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise MedqDegError(f"{PATH} on the Hub is no list of evaluation results; repair it there first")
+        raise _not_a_list()
     return items
 
 
-def _place(item: Mapping[str, Any]) -> tuple[Any, Any]:
+def _not_a_list() -> MedqDegError:
+    return MedqDegError(f"{PATH} on the Hub is no list of evaluation results; repair it there first")
+
+
+def _place(item: Mapping[str, Any]) -> tuple[str, str] | None:
     dataset = item.get("dataset")
-    return (dataset.get("id"), dataset.get("task_id")) if isinstance(dataset, dict) else (None, None)
+    name, task = (dataset.get("id"), dataset.get("task_id")) if isinstance(dataset, dict) else (None, None)
+    return (name, task) if isinstance(name, str) and isinstance(task, str) else None

@@ -21,7 +21,7 @@ from huggingface_hub.errors import RemoteEntryNotFoundError
 
 import medq_deg
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.checks import check_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
 from medq_deg.hub.entries import PATH, make_entries, merge, values
 from medq_deg.hub.refusals import check_repo, hub_errors
@@ -149,8 +149,10 @@ def provenance(run: Mapping[str, Any], dataset: str) -> dict[str, str]:
         ``date``: day of its last start, or that of the files that it was imported from; ``revision``: the commit, if
         the data was read from that dataset and all starts read the same. Each only where it is known.
     """
-    starts = [run.get("environment") or {}, *run.get("later_environments", [])]
-    dates = [run["imported"].get("date")] if "imported" in run else [start.get("date") for start in starts]
+    starts = [run["environment"], *(run.get("later_environments") or [])]
+    dates = (
+        [run["imported"].get("date")] if run.get("imported") is not None else [start.get("date") for start in starts]
+    )
     revisions = {start.get("data_revision") for start in starts}
     known = {"date": max(filter(None, dates), default=None)}
     if run["settings"]["data"].get("name") == dataset and len(revisions) == 1:
@@ -288,13 +290,10 @@ def safe_name(name: str) -> str:
 
 def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Return settings, rows and answers of a run, or raise `MedqDegError` that says why it cannot be submitted."""
-    folder = RunFolder(run)
-    held = folder.read_run()
+    held, rows, answers = RunFolder(run).read()
     settings = held["settings"]
-    rows = folder.read_rows()
     if not rows:
         raise MedqDegError(f"{run}: the run has no rows")
-    answers = folder.read_answers()
     open_rows = [row for row in rows if row["id"] not in answers]
     # The name of the data is the user's; the rows say where they come from, and `check_run` that they are the ones that
     # were asked.
@@ -302,7 +301,6 @@ def _check(run: Path) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, d
     if refused := [finding.text for finding in findings(asked) if finding.refused]:
         advice = "; finish the run with the `medq-deg evaluate` command that began it" if open_rows else ""
         raise MedqDegError(f"{run}: cannot be submitted: {'; '.join(refused)}{advice}")
-    check_counts(run, settings["trials"], rows, answers)
     if problems := check_run(run, held, rows, answers):
         raise MedqDegError(f"{run}: does not fit together. {' '.join(problems)}")
     return dict(settings), rows, answers

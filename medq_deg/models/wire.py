@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,16 +15,13 @@ from urllib.parse import urljoin, urlsplit
 
 import httpx2
 
+from medq_deg.files import check_depth
 from medq_deg.models.retry import Failure, failure_of_error, failure_of_status, printable
 
 MOST_BYTES: Final = 8 * 2**20
 """Longest reply that is read, unpacked."""
 
-DEEPEST: Final = 64
-"""Deepest nesting of a reply's JSON."""
-
 _MOST_REDIRECTS = 5
-_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -157,14 +153,11 @@ async def _read(response: httpx2.Response, most_bytes: int) -> bytes:
 
 
 def parse(data: bytes) -> Any:
-    """Return JSON; raise ValueError if it is none, or is nested deeper than `DEEPEST`."""
-    if data.count(b"[") + data.count(b"{") > DEEPEST:
-        depth = 0
-        for token in _TOKENS.finditer(data):
-            start = token[0][:1]
-            depth += (start in b"[{") - (start in b"]}")
-            if depth > DEEPEST:
-                raise ValueError(f"a reply nested more than {DEEPEST} deep")
+    """Return JSON; raise ValueError if it is none, or is nested deeper than `medq_deg.files.DEEPEST`."""
+    try:
+        check_depth(data)
+    except ValueError as error:
+        raise ValueError(f"a reply {error}") from None
     # A byte that is no UTF-8 costs a character, not the answer.
     return json.loads(data.decode("utf-8", "replace"))
 

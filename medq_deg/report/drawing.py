@@ -20,6 +20,8 @@ import matplotlib as mpl
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from medq_deg.storable import no_formula
+
 COLOURS: Final = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 MARKS: Final = ("o", "s", "^", "D", "v", "P")
 """Colour and mark of each run that a figure tells apart, in order."""
@@ -60,7 +62,6 @@ _SVG: Final = "http://www.w3.org/2000/svg"
 _LINK: Final = "{http://www.w3.org/1999/xlink}href"
 _FONTS: Final = "system-ui, 'DejaVu Sans', Helvetica, Arial, sans-serif"
 _LONG_NUMBER: Final = re.compile(r"-?\d+\.\d{2,}")
-_FORMULA: Final = ("=", "+", "-", "@")
 
 Row = tuple[Any, ...]
 
@@ -101,13 +102,8 @@ class Figure:
         """Return the data as CSV; a text that a spreadsheet would take for a formula gets an apostrophe."""
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
-        writer.writerow(self.columns)
-        writer.writerows([_cell(value) for value in row] for row in self.rows)
+        writer.writerows([no_formula(value) for value in row] for row in (self.columns, *self.rows))
         return buffer.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def draw(

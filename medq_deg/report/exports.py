@@ -14,6 +14,7 @@ from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.report.board import render
 from medq_deg.results.leaderboard import COLUMNS, FIGURES, WITH_INTERVAL, Entry, shown
+from medq_deg.storable import no_formula
 
 
 def to_csv(entries: Iterable[Entry]) -> str:
@@ -24,7 +25,7 @@ def to_csv(entries: Iterable[Entry]) -> str:
     writer.writerow([*COLUMNS, *bounds])
     for entry in entries:
         limits = [limit for name in WITH_INTERVAL for limit in entry.intervals.get(name, (None, None))]
-        writer.writerow([*_values(entry).values(), *limits])
+        writer.writerow([*map(no_formula, _values(entry).values()), *limits])
     return file.getvalue()
 
 
@@ -36,7 +37,7 @@ def to_markdown(entries: Iterable[Entry]) -> str:
         "|" + "|".join("--:" if name in ("rank", *FIGURES) else "---" for name in names) + "|",
     ]
     for entry in entries:
-        cells = [shown(entry, name) if name in FIGURES else _escape(shown(entry, name)) for name in names]
+        cells = [shown(entry, name) if name in FIGURES else _escape(no_formula(shown(entry, name))) for name in names]
         if entry.run:
             cells[1] = f"**{cells[1]}**"
         lines.append("| " + " | ".join(cells) + " |")

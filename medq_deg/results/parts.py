@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from medq_deg.metrics import PairingWarning, summarize
-from medq_deg.metrics.rows import SEPARATOR, Source
-from medq_deg.taxonomy import CATEGORIES
+from medq_deg.metrics.rows import MISSING, SEPARATOR, Source
+from medq_deg.taxonomy import CATEGORIES, SEVERITY_NAMES
 
 _CELL: Final = ("severity", "degradation", "modality")
 
@@ -66,11 +66,18 @@ def parts_of(rows: Sequence[Mapping[str, Any]], source: Source) -> Parts:
         warnings.simplefilter("ignore", PairingWarning)  # a family with such a row is left out
         by = summarize(rows, by=["category", _CELL], source=source, confidence_level=None)["by"]
     cells = []
+    names = {SEPARATOR.join(parts): parts for parts in map(_parts, rows)}  # a name may hold the separator
     for key, found in by[SEPARATOR.join(_CELL)].items():
-        severity, degradation, modality = key.split(SEPARATOR)
-        cells.append(Cell(severity, degradation, modality, found["n"], found["accuracy"], found["confidence"]))
+        cells.append(Cell(*names[key], found["n"], found["accuracy"], found["confidence"]))
     families = {name: pair for name in CATEGORIES if (pair := _pair(by["category"].get(name)))}
     return Parts(tuple(cells), families)
+
+
+def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return what `medq_deg.metrics.summarize` calls the severity, degradation and modality of a row."""
+    names = (str(row[name]) if str(row[name]) not in ("", "nan") else MISSING for name in _CELL[1:])
+    degradation, modality = names
+    return SEVERITY_NAMES[row["severity"]], degradation, modality
 
 
 def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from medq_deg.errors import MedqDegError
-from medq_deg.evaluation.checks import check_counts, check_run
+from medq_deg.evaluation.checks import check_run
 from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.sampling import sampling_of, withhold
 from medq_deg.evaluation.store import RunFolder
@@ -81,10 +81,7 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
     """
     if not 0 <= coverage <= 1:
         raise MedqDegError(f"coverage must be in [0, 1], got {coverage}")
-    folder = RunFolder(path)
-    run = folder.read_run()
-    rows, answers = folder.read_rows(), folder.read_answers()
-    check_counts(path, run["settings"]["trials"], rows, answers)
+    run, rows, answers = RunFolder(path).read()
     joined = [{**row, **_said(answers[row["id"]])} for row in rows if row["id"] in answers]
     share = len(joined) / len(rows) if rows else 0.0
     if not joined or share < coverage:
@@ -96,7 +93,7 @@ def read_answered(path: Path, coverage: float) -> AnsweredRun:
     return AnsweredRun(
         path,
         run["settings"],
-        run.get("environment") or {},
+        run["environment"],
         joined,
         len(rows),
         "probabilities" if exact else "votes",

@@ -357,8 +357,30 @@ def test_a_folder_that_is_no_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MedqDegError, match=r"is no finished build, manifest\.json is missing"):
         verify(tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
-    with pytest.raises(MedqDegError, match="is not the manifest of a build"):
-        verify(tmp_path)
+    assert "is not the manifest of a build" in verify(tmp_path).problems[0]
+
+
+def test_verification_tells_of_a_manifest_whose_fingerprint_is_another(built: Path, tmp_path: Path) -> None:
+    folder = damaged(built, tmp_path)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "0" * 64}))
+    (told,) = verify(folder, sample=0).problems
+    assert (
+        told
+        == f"manifest.json: its fingerprint is '{'0' * 64}', that of the shards that it lists is "
+        + (manifest["fingerprint"])
+    )
+
+
+def test_verification_looks_at_no_file_outside_of_the_build(built: Path, tmp_path: Path) -> None:
+    folder = damaged(built, tmp_path)
+    (tmp_path / "L0-0.parquet").write_bytes(b"somebody else's")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["shards"]["data/../../L0-0.parquet"] = "0" * 64
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    problems = verify(folder, sample=0).problems
+    assert "lists 'data/../../L0-0.parquet'" in problems[0]
+    assert not any("its SHA-256 is" in each for each in problems)
 
 
 def test_plain_parquet_loads_without_the_plugin(built: Path, tmp_path: Path) -> None:

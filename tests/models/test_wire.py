@@ -16,11 +16,12 @@ from typing import Any
 import pytest
 
 from medq_deg.errors import MedqDegError
+from medq_deg.files import DEEPEST
 from medq_deg.models import learning
 from medq_deg.models.base import Reply
 from medq_deg.models.endpoint import ServedModelWarning
 from medq_deg.models.retry import Retries
-from medq_deg.models.wire import DEEPEST, MOST_BYTES, parse
+from medq_deg.models.wire import MOST_BYTES, parse
 from tests.models.endpoint_rows import Rows, ask, model
 from tests.models.faulty_server import FaultyServer, serving
 from tests.models.raw_server import raw, response

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from medq_deg.results.leaderboard import (
     PAPER,
     Entry,
     leaderboard,
+    published_entries,
 )
 from medq_deg.results.published import (
     PAPER_ROWS,
@@ -279,3 +280,17 @@ def test_the_leaderboard_prints_whatever_the_models_are_called(
     assert "[bold]🩻[/]" in shown
     assert "other data than the paper's" in shown
     assert "InternVL3-Instruct(78B)" in shown
+
+
+@pytest.mark.parametrize("name", ["=1+1", '=HYPERLINK("http://x","y")', "@SUM(A1)", "+1", "-2+3", "\t=1", " =1", "＝1"])
+def test_no_text_of_an_export_is_a_formula_in_a_spreadsheet(name: str) -> None:
+    entry = replace(
+        published_entries()[0], model=name, group=name, data=name, run=name, votes=10, beside=(name,), unranked=(name,)
+    )
+    (line,) = csv.DictReader(io.StringIO(to_csv([entry])))
+    told = {key: value for key, value in line.items() if key in ("model", "group", "data", "run", "notes")}
+    assert all(value.startswith("'") for value in told.values())
+    assert float(line["change"]) < 0
+    cells = [cell.strip() for cell in to_markdown([entry]).splitlines()[2].split("|")[1:-1]]
+    assert all(cells[place].lstrip("*").startswith("'") for place in (1, 2, -2, -1))
+    assert cells[6].startswith("-0.")
