@@ -33,9 +33,9 @@ ODD: tuple[Any, ...] = (
 """Values that no reader should take for granted."""
 
 
-def inputs(share: float) -> Callable[[Test], Test]:
-    """Let a test run its share of all inputs."""
-    count = max(SAMPLE, round(TOTAL * share)) if TOTAL else SAMPLE
+def inputs(share: float, sample: int = SAMPLE) -> Callable[[Test], Test]:
+    """Let a test run its share of all inputs, or its sample."""
+    count = max(sample, round(TOTAL * share)) if TOTAL else sample
     return settings(
         max_examples=count,
         derandomize=not TOTAL,

@@ -24,11 +24,12 @@ from medq_deg.results.compare import compare_runs
 from medq_deg.results.leaderboard import leaderboard
 from medq_deg.results.score import score_run
 from tests.fuzz.conftest import read_run
-from tests.fuzz.inputs import answer_of, damaged, damaged_bytes, fuzz, inputs
+from tests.fuzz.inputs import SAMPLE, answer_of, damaged, damaged_bytes, fuzz, inputs
 
 pytestmark = [fuzz, pytest.mark.filterwarnings("ignore")]
 
 KINDS = ("votes", "orders", "blind", "subset", "exact")
+SLOW_SAMPLE = 2
 FEW = 10
 """Resamples of a bootstrap that nobody reads."""
 
@@ -91,7 +92,7 @@ def test_a_damaged_run_is_answered_with_figures_or_a_sentence(
     share, act = ACTIONS[action]
     held = {kind: read_run(path) for kind, path in runs.items()}
 
-    @inputs(share)
+    @inputs(share, sample=SLOW_SAMPLE if action == "report" else SAMPLE)
     @given(st.data())
     def check(data: st.DataObject) -> None:
         kind, name, how = data.draw(run_folders())
