@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale fuzz browser lint clean
+.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -68,6 +68,15 @@ FUZZ ?= 10000
 fuzz: $(VENV)/.test
 	FUZZ=$(FUZZ) $(BIN)/python -m pytest -n $(WORKERS) tests/fuzz
 
+# Known vulnerabilities of everything that the environment of the tests has installed; asks pypi.org, so not in CI.
+audit: $(VENV)/.test $(VENV)-audit/.ready
+	$(VENV)-audit/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+
+$(VENV)-audit/.ready:
+	$(PYTHON) -m venv $(VENV)-audit
+	$(VENV)-audit/bin/python -m pip install --quiet 'pip-audit>=2.7'
+	touch $@
+
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -75,7 +84,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'

@@ -40,6 +40,21 @@ COLUMNS: Final = (
 TEXT_COLUMNS: Final = tuple(name for name in COLUMNS if name != "image")
 """Every column but the image."""
 
+TOLD_COLUMNS: Final = (
+    "question_id",
+    "answer",
+    "modality",
+    "skills",
+    "task",
+    "level",
+    "degradation",
+    "category",
+    "severity",
+    "source",
+)
+"""What goes with a row's answers where they are shown or published: enough to score them again, beside the id and the
+number of options, but no image and no text of a source."""
+
 MANIFEST: Final = "manifest.json"
 """The file of a build that says what was built; it is there once the build is finished."""
 

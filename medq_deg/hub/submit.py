@@ -20,6 +20,7 @@ from huggingface_hub import CommitOperationAdd, HfApi, get_token
 from huggingface_hub.errors import RemoteEntryNotFoundError
 
 import medq_deg
+from medq_deg.data.schema import TOLD_COLUMNS
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.checks import check_run
 from medq_deg.evaluation.store import ANSWERS, ROWS, RUN, RunFolder
@@ -35,21 +36,6 @@ RESULTS: Final = "results"
 
 LEADERBOARD: Final = "leaderboard.json"
 """The file of a submission that the leaderboard reads."""
-
-ROW_COLUMNS: Final = (
-    "id",
-    "question_id",
-    "answer",
-    "modality",
-    "skills",
-    "task",
-    "level",
-    "degradation",
-    "category",
-    "severity",
-    "source",
-)
-"""What is published of a row: enough to score it again, but no image and no text of a source."""
 
 _SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@]+:[^/\s\"@]+@")
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
@@ -181,7 +167,9 @@ def prepare_results(run: Path, repo: str, *, dry_run: bool = False) -> Submissio
     check_repo(repo)
     settings, rows, answers = _check(run)
     result = score_run(run)
-    public = [{**{name: row[name] for name in ROW_COLUMNS}, "num_choices": len(row["options"])} for row in rows]
+    public = [
+        {**{name: row[name] for name in ("id", *TOLD_COLUMNS)}, "num_choices": len(row["options"])} for row in rows
+    ]
     said = _lines(answers[row["id"]] for row in rows)
     digest = hashlib.sha256(_json(settings) + said).hexdigest()
     asked = asked_of(settings, rows, 0, result["sampling"])

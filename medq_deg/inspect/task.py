@@ -14,6 +14,7 @@ from inspect_ai.model import ChatMessageUser, ContentImage, ContentText, Generat
 from inspect_ai.solver import generate
 
 from medq_deg import __version__
+from medq_deg.data.schema import TOLD_COLUMNS
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.asking import TRIALS
 from medq_deg.evaluation.run import fingerprint
@@ -26,20 +27,6 @@ from medq_deg.models.prompts import INSTRUCTION, build_prompt
 
 TASK: Final = "medq_deg"
 VERSION: Final = "1-A"
-
-_KEPT: Final = (
-    "question_id",
-    "answer",
-    "modality",
-    "skills",
-    "task",
-    "level",
-    "degradation",
-    "category",
-    "severity",
-    "source",
-)
-"""Columns that travel with a sample: what the metric needs, and what one filters by in the log viewer."""
 
 
 @task(name=TASK)
@@ -129,7 +116,7 @@ def _sample(asked: Asked, number: int, folder: Path | None) -> Sample:
 
 
 def _metadata(row: dict[str, Any], number: int) -> dict[str, Any]:
-    return {**{name: row[name] for name in _KEPT}, "num_choices": len(row["options"]), "place": number}
+    return {**{name: row[name] for name in TOLD_COLUMNS}, "num_choices": len(row["options"]), "place": number}
 
 
 def _image(asked: Asked, number: int, folder: Path | None) -> str:

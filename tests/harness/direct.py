@@ -12,6 +12,7 @@ from medq_deg import open_data
 from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.run import evaluate
 from medq_deg.models.base import Queries, Reply
+from medq_deg.results.score import score_run
 
 SUBSET, VOTES = 60, 5
 
@@ -57,3 +58,14 @@ def texts_of(run: Path) -> dict[str, list[str]]:
     """Return what was said to each row."""
     lines = (run / "answers.jsonl").read_text().splitlines()
     return {record["id"]: record["texts"] for record in map(json.loads, lines)}
+
+
+def same_as_direct(run: Path, direct: Path) -> None:
+    """Check that an imported run has the texts of the direct one, and its figures with their intervals."""
+    assert texts_of(run) == texts_of(direct)
+    found, wanted = score_run(run), score_run(direct)
+    for name in FIGURES:
+        assert found[name] == wanted[name]
+        assert found[f"{name}_ci"] == wanted[f"{name}_ci"]
+    assert found["by_severity"] == wanted["by_severity"]
+    assert found["data"] == wanted["data"]

@@ -22,7 +22,7 @@ from medq_deg.harness.tasks import export_lm_eval, export_lmms_eval
 from medq_deg.metrics import calibration_shift
 from medq_deg.models.prompts import build_prompt
 from medq_deg.results.score import score_run
-from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
+from tests.harness.direct import FIGURES, SUBSET, VOTES, same_as_direct, texts_of
 
 DOC = {
     "id": "q/none/L0",
@@ -68,15 +68,6 @@ def test_a_folder_holds_a_group_a_task_a_severity_and_the_rows_with_their_images
     shown = np.asarray(Image.open(io.BytesIO(seen[-1]["image"]["bytes"])))
     assert np.array_equal(shown, np.asarray(asked.data[asked.places[number]]["image"]))
     assert (path.parent / "utils.py").read_text().count("process_results") == 1
-
-
-def same_as_direct(run: Path, direct: Path) -> None:
-    assert texts_of(run) == texts_of(direct)
-    found, wanted = score_run(run), score_run(direct)
-    for name in FIGURES:
-        assert found[name] == wanted[name]
-        assert found[f"{name}_ci"] == wanted[f"{name}_ci"]
-    assert found["by_severity"] == wanted["by_severity"]
 
 
 def means_of(results: dict[str, Any], direct: Path) -> None:

@@ -22,8 +22,7 @@ from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results
 from medq_deg.harness.vlmevalkit import FILES, export_vlmevalkit
 from medq_deg.models.prompts import build_prompt
-from medq_deg.results.score import score_run
-from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
+from tests.harness.direct import SUBSET, VOTES, same_as_direct, texts_of
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -99,13 +98,7 @@ def test_the_demo_exported_answered_and_imported_is_the_direct_run(
     files = answered(exported, direct, tmp_path / "results", ending)
     made = import_results(files, "vlmevalkit", tmp_path / "run", data="demo", model="org/speaker", subset=SUBSET)
     assert made.rows == made.answered
-    assert texts_of(tmp_path / "run") == texts_of(direct)
-    found, wanted = score_run(tmp_path / "run"), score_run(direct)
-    for name in FIGURES:
-        assert found[name] == wanted[name]
-        assert found[f"{name}_ci"] == wanted[f"{name}_ci"]
-    assert found["by_severity"] == wanted["by_severity"]
-    assert found["data"] == wanted["data"]
+    same_as_direct(tmp_path / "run", direct)
 
 
 def asked_of(*questions: dict[str, Any]) -> Asked:

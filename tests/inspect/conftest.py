@@ -1,14 +1,7 @@
-"""The run that the harnesses repeat."""
+"""The run that inspect-ai repeats is the one of the other harnesses."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from tests.harness.conftest import direct
 
-import pytest
-
-from tests.harness.direct import make_direct
-
-
-@pytest.fixture(scope="session")
-def direct(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_direct(tmp_path_factory.mktemp("direct") / "run")
+__all__ = ["direct"]

@@ -18,7 +18,7 @@ from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results
 from medq_deg.inspect.task import medq_deg
 from medq_deg.results.score import score_run
-from tests.harness.direct import FIGURES, SUBSET, VOTES, texts_of
+from tests.harness.direct import SUBSET, VOTES, same_as_direct
 from tests.inspect.replay import mock, replay
 
 
@@ -28,12 +28,7 @@ def test_the_demo_answered_in_inspect_and_imported_is_the_direct_run(direct: Pat
     log = replay(task, direct, tmp_path / "logs", log_format=form)
     made = import_results([Path(log.location)], "inspect", tmp_path / "run", data="demo")
     assert made.rows == made.answered == len(task.dataset)
-    assert texts_of(tmp_path / "run") == texts_of(direct)
-    found, wanted = score_run(tmp_path / "run"), score_run(direct)
-    for name in FIGURES:
-        assert found[name] == wanted[name]
-        assert found[f"{name}_ci"] == wanted[f"{name}_ci"]
-    assert found["data"] == wanted["data"]
+    same_as_direct(tmp_path / "run", direct)
     run = json.loads((tmp_path / "run" / "run.json").read_text())
     assert run["settings"]["model"]["name"] == "mockllm/model"
     assert run["settings"]["model"]["generation"]["temperature"] == 1.0
