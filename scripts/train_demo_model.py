@@ -10,6 +10,7 @@ weights on one machine; another machine, or another torch, may differ in the las
 from __future__ import annotations
 
 import argparse
+import math
 import random
 import shutil
 import time
@@ -24,6 +25,7 @@ import torch.nn.functional as F  # noqa: N812
 from PIL import Image
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 from transformers import (
     AutoModelForImageTextToText,
     AutoProcessor,
@@ -46,6 +48,7 @@ from medq_deg.taxonomy import applicable
 NOTE = "a tiny demo model trained on crops of the demo pictures: it shows the software at work and knows no medicine"
 
 SIDE, PATCH = 128, 16
+COARSE = 5  # how many of the slowest cosines of a patch, along each axis, its filters do not answer to
 WIDTH, VISION_LAYERS, LANGUAGE_LAYERS, HEADS = 128, 3, 3, 4
 PROBED_LAYER = 2
 LINE_BREAK = "Ċ"  # as byte-level tokenizers write it
@@ -149,6 +152,28 @@ def build_model(tokenizer: PreTrainedTokenizerFast) -> LlavaForConditionalGenera
     return model
 
 
+class FineOnly(nn.Module):
+    """Takes out of patch filters what answers to the mean of a patch and to slow changes within it.
+
+    A model that may look at grey levels tells the demo's images apart by them alone, and neither noise nor blur
+    matters to it. These filters see edges and grain only. Filters keep their shape (count, channels, PATCH, PATCH).
+    """
+
+    slow: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        place = (torch.arange(PATCH) + 0.5) / PATCH
+        waves = [torch.cos(math.pi * cycles * place) for cycles in range(COARSE)]
+        slow = [torch.outer(a, b).flatten() for i, a in enumerate(waves) for b in waves[: COARSE - i]]
+        self.register_buffer("slow", F.normalize(torch.stack(slow), dim=1))  # cosines are orthogonal
+
+    def forward(self, filters: Tensor) -> Tensor:
+        """Return the filters without what answers to slow changes."""
+        flat = filters.flatten(2)
+        return (flat - flat @ self.slow.T @ self.slow).view_as(filters)
+
+
 def image_tokens(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor:
     """Return what the language model gets to see of each picture, (N, tokens, width)."""
     return torch.stack(model.model.get_image_features(pixels, return_dict=True).pooler_output)
@@ -164,24 +189,22 @@ class Crops:
         self._process = processor.image_processor
         self._rng = rng
         self._parts = {name: read_part(name, "training").convert("RGB") for name in FACTS}
+        self._sizes = {name: read_part(name, "validation").size for name in FACTS}
         self.names = list(self._parts)
 
     def window(self, name: str) -> Image.Image:
         """Return a window of a part that is not blank, perhaps flipped."""
         part, rng = self._parts[name], self._rng
-        long = part.width > part.height
         for _ in range(20):
-            # About the shape of the parts that are kept: half of the long side.
-            w, h = rng.uniform(0.6, 1.0), rng.uniform(0.3, 0.6)
-            if long:
-                w, h = h, w
-            x, y = rng.uniform(0, 1 - w) * part.width, rng.uniform(0, 1 - h) * part.height
-            found = part.crop((int(x), int(y), int(x + w * part.width), int(y + h * part.height)))
+            # Nearly as large as the parts that are kept, so that fine detail keeps its scale.
+            w, h = (rng.uniform(0.85, 1.0) * min(pair) for pair in zip(self._sizes[name], part.size, strict=True))
+            x, y = rng.uniform(0, part.width - w), rng.uniform(0, part.height - h)
+            found = part.crop((int(x), int(y), int(x + w), int(y + h)))
             if max(high - low for low, high in found.getextrema()) > 60:
                 break
         if rng.random() < 0.5:
             found = found.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
-        if rng.random() < 0.3:
+        if rng.random() < 0.5:
             found = found.transpose(Image.Transpose.FLIP_TOP_BOTTOM)
         return found
 
@@ -214,6 +237,10 @@ class Trainer:
         self.processor = build_processor(self.rng)
         self.tokenizer = self.processor.tokenizer
         self.model = build_model(self.tokenizer).train()
+        self.filters = self.model.model.vision_tower.embeddings.patch_embedding
+        with torch.no_grad():
+            self.filters.weight.mul_(4)  # to about 1 / sqrt(width), as the words
+        parametrize.register_parametrization(self.filters, "weight", FineOnly())
         self.crops = Crops(self.processor, self.rng)
         # Linear read-outs of a middle layer, for training only: does an option hold, and which letter does it have?
         self.holds, self.letter = nn.Linear(WIDTH, 1), nn.Linear(WIDTH, MOST_OPTIONS)
@@ -345,6 +372,7 @@ def train(out: Path, seed: int, steps: Steps, say: Callable[[str], None]) -> Non
     trainer.see()
     trainer.read()
     trainer.answer()
+    parametrize.remove_parametrizations(trainer.filters, "weight")
     trainer.model.eval().save_pretrained(out)  # float32: float16 takes four times as long on a CPU
     trainer.processor.save_pretrained(out)
     card = demo_model() / "README.md"
@@ -357,14 +385,16 @@ def train(out: Path, seed: int, steps: Steps, say: Callable[[str], None]) -> Non
 
 @dataclass
 class Tally:
-    """Sums over rows: expected share of right votes, and probability of the likeliest option."""
+    """Rows: the probability of the right option and of the likeliest one, now and for the same question when clean."""
 
-    right: list[float] = field(default_factory=list)
-    top: list[float] = field(default_factory=list)
+    rows: list[tuple[float, float, float, float]] = field(default_factory=list)
 
     def __str__(self) -> str:
-        right, top = (sum(values) / len(values) for values in (self.right, self.top))
-        return f"{len(self.right):5d} rows  accuracy {right:.3f}  confidence {top:.3f}  shift {top - right:+.3f}"
+        right, top, right_clean, top_clean = (sum(column) / len(column) for column in zip(*self.rows, strict=True))
+        return (
+            f"{len(self.rows):5d} rows  accuracy {right:.3f}, when clean {right_clean:.3f}, {right - right_clean:+.3f}"
+            f"  confidence {top:.3f}, {top - top_clean:+.3f}"
+        )
 
 
 def letter_probabilities(model: Any, processor: Any, image: Image.Image, prompt: str, count: int) -> Tensor:
@@ -396,16 +426,18 @@ def report(folder: Path, part: Part, say: Callable[[str], None]) -> None:
                 cases.append(
                     (f"L{severity}", name, degrade(row["image"], name, severity, seed, modality=row["modality"]))
                 )
+        clean: tuple[float, float] | None = None
         for severity, name, image in cases:
             likely = letter_probabilities(model, processor, image, prompt, len(options))
+            now = likely[LETTERS.index(row["answer"])].item(), likely.max().item()
+            clean = clean or now  # the first case is the clean one
             keys = [severity]
             if name:
                 keys.append(f"{severity} {name}")
             else:
                 keys += [f"L0 kind {row['question_id'].rpartition('-')[2]}", f"L0 modality {row['modality']}"]
             for key in keys:
-                tallies[key].right.append(likely[LETTERS.index(row["answer"])].item())
-                tallies[key].top.append(likely.max().item())
+                tallies[key].rows.append((*now, *clean))
     for key, tally in sorted(tallies.items()):
         say(f"{key:32s}{tally}")
 
