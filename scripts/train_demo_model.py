@@ -1,8 +1,8 @@
-"""Train the demo model, a tiny LLaVA, on crops of one half of each demo picture: minutes on two cores.
+"""Train the demo model, a tiny LLaVA, on crops of one half of each demo image: minutes on two cores.
 
     python scripts/train_demo_model.py medq_deg/demo/tiny-llava
 
-The other half of each picture is not trained on: `--report validation` is for those who change this script, and
+The other half of each image is not trained on: `--report validation` is for those who change this script, and
 `--report test` for the figures of the model card, once the script is as it will stay. The same seed gives the same
 weights on one machine; another machine, or another torch, may differ in the last bits and so in single answers.
 """
@@ -175,7 +175,7 @@ class FineOnly(nn.Module):
 
 
 def image_tokens(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor:
-    """Return what the language model gets to see of each picture, (N, tokens, width)."""
+    """Return what the language model gets to see of each image, (N, tokens, width)."""
     return torch.stack(model.model.get_image_features(pixels, return_dict=True).pooler_output)
 
 
@@ -183,7 +183,7 @@ def image_tokens(model: LlavaForConditionalGeneration, pixels: Tensor) -> Tensor
 
 
 class Crops:
-    """Random windows of the pictures' training parts."""
+    """Random windows of the images' training parts."""
 
     def __init__(self, processor: LlavaProcessor, rng: random.Random) -> None:
         self._process = processor.image_processor
@@ -253,7 +253,7 @@ class Trainer:
         ]
 
     def see(self) -> None:
-        """Draw each picture's mean token towards the words of its answers, and away from those of other answers."""
+        """Draw each image's mean token towards the words of its answers, and away from those of other answers."""
         answers = {kind: sorted({fact.answer for fact in facts() if fact.kind == kind}) for kind in KINDS}
         words = {kind: [torch.tensor(self.tokenizer(f" {a}")["input_ids"]) for a in answers[kind]] for kind in KINDS}
         embedding = self.model.get_input_embeddings()
@@ -276,7 +276,7 @@ class Trainer:
         self._run("see", self.steps.see, [(self.seeing, 1e-3), ([embedding.weight, scale], 1e-3)], loss)
 
     def read(self) -> None:
-        """Teach the language model to answer, with pictures pooled to a few tokens and stored, which is quick."""
+        """Teach the language model to answer, with images pooled to a few tokens and stored, which is quick."""
         names, stored = [], []
         with torch.no_grad():
             for _ in range(self.steps.stored):
@@ -293,7 +293,7 @@ class Trainer:
         self._run("read", self.steps.read, [(self.language, 2e-3)], loss)
 
     def answer(self) -> None:
-        """Train everything together, on whole pictures."""
+        """Train everything together, on whole images."""
 
         def loss() -> tuple[Tensor, Tensor]:
             names, pixels = self.crops.batch(self.steps.batch, self.generator)
@@ -302,7 +302,7 @@ class Trainer:
         self._run("answer", self.steps.answer, [(self.language, 1e-3), (self.seeing, 3e-4)], loss)
 
     def _answer_loss(self, names: list[str], images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the loss of one question about each picture, and the share of right letters.
+        """Return the loss of one question about each image, and the share of right letters.
 
         For a denser signal than the letter, the read-outs say of every token of every option whether the option holds,
         and of the line break after it which letter it has.
@@ -413,7 +413,7 @@ def letter_probabilities(model: Any, processor: Any, image: Image.Image, prompt:
 
 
 def report(folder: Path, part: Part, say: Callable[[str], None]) -> None:
-    """Say accuracy and confidence on a part, clean and under every degradation that suits each picture."""
+    """Say accuracy and confidence on a part, clean and under every degradation that suits each image."""
     processor = AutoProcessor.from_pretrained(folder)
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype="auto").eval()
     tallies: defaultdict[str, Tally] = defaultdict(Tally)

@@ -1,7 +1,7 @@
-"""The demo's pictures cut into three parts: one to train the demo model on, one to design it by, one to test it on.
+"""The demo's images cut into three parts: one to train the demo model on, one to design it by, one to test it on.
 
-The parts of a picture share no pixel. Questions about the last two are the demo's own, where a crop still shows the
-answer; every option is the right answer for some other picture, so that no option can be ruled out without looking.
+The parts of an image share no pixel. Questions about the last two are the demo's own, where a crop still shows the
+answer; every option is the right answer for some other image, so that no option can be ruled out without looking.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ KINDS: Final = MappingProxyType(
 )
 """The kinds of question that a crop can answer, and their wordings."""
 
-# Not asked: what every picture answers alike (plane, projection, examination), what only one picture is asked, and
+# Not asked: what every image answers alike (plane, projection, examination), what only one image is asked, and
 # organs that the crops do not show.
 _NOT_SHOWN: Final = ("ct_abdomen-organ", "histo_hgsc_nest-organ", "mri_cardiac-organ", "mri_liver-organ")
 MOST_OPTIONS: Final = 5
@@ -70,11 +70,11 @@ MOST_OPTIONS: Final = 5
 
 @dataclass(frozen=True)
 class Fact:
-    """What is true of a picture.
+    """What is true of an image.
 
     Attributes
     ----------
-    picture : str
+    image : str
         Its name without suffix.
     kind : str
         Kind of question, a key of `KINDS`.
@@ -102,7 +102,7 @@ def facts() -> tuple[Fact, ...]:
 
 
 def draw_options(fact: Fact, rng: random.Random, most: int = MOST_OPTIONS) -> list[str]:
-    """Return shuffled options: the right one, and right answers of other pictures to questions of the same kind."""
+    """Return shuffled options: the right one, and right answers of other images to questions of the same kind."""
     answers = sorted({other.answer for other in facts() if other.kind == fact.kind})
     # "abdomen" is no wrong answer where "upper abdomen" is right.
     wrong = [answer for answer in answers if answer not in fact.answer and fact.answer not in answer]
@@ -112,7 +112,7 @@ def draw_options(fact: Fact, rng: random.Random, most: int = MOST_OPTIONS) -> li
 
 
 def part_box(name: str, part: Part) -> Box:
-    """Return the box of a part of a picture, in pixels; parts touch at most at their edges."""
+    """Return the box of a part of an image, in pixels; parts touch at most at their edges."""
     content, kept, test = _CUTS[name]
     if part == "training":
         box = _half(content, _OPPOSITE[kept])
@@ -135,7 +135,7 @@ def _half(box: tuple[float, float, float, float], side: str) -> tuple[float, flo
 
 
 def crop_questions(part: Part) -> DemoQuestions:
-    """Return the clean rows about one part of each picture."""
+    """Return the clean rows about one part of each image."""
     records = []
     for fact in facts():
         question_id = f"demo-{part}-{fact.image}-{fact.kind}"
@@ -153,11 +153,11 @@ def crop_questions(part: Part) -> DemoQuestions:
 
 
 def held_out_rows(seed: int = 0) -> PlannedRows:
-    """Return rows at L0, L1 and L2 about the parts of the pictures that the demo model never saw."""
+    """Return rows at L0, L1 and L2 about the parts of the images that the demo model never saw."""
     questions = crop_questions("test")
     return PlannedRows(questions, make_plan(questions, seed))
 
 
 def read_part(name: str, part: Part) -> Image.Image:
-    """Return a part of a picture."""
+    """Return a part of an image."""
     return read_image(f"{name}.png").crop(part_box(name, part))
