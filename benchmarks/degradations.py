@@ -36,7 +36,7 @@ from numpy.typing import NDArray
 
 from medq_deg import DEGRADATIONS, degrade
 from medq_deg.data.plan import PUBLISHED_ROWS
-from medq_deg.degradations.blur import line_kernel
+from medq_deg.degradations.types.blur import line_kernel
 from medq_deg.demo import read_image
 
 Image = NDArray[np.uint8]

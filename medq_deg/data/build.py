@@ -27,7 +27,7 @@ from medq_deg.data.manifest import fingerprint_of
 from medq_deg.data.plan import Plan, PlannedRow, make_plan
 from medq_deg.data.schema import MANIFEST, Question, row
 from medq_deg.data.shards import SHARD_BYTES, Job, write_split
-from medq_deg.data.sources import LoadReport, SourceRecord, read_folder, read_gmai, read_medxpertqa, read_omnimedvqa
+from medq_deg.data.sources import LoadReport, SourceRecord, registry
 from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
 from medq_deg.encoding import Encoding
 from medq_deg.engines.local import Engine, LocalEngine
@@ -39,15 +39,6 @@ from medq_deg.taxonomy import SEVERITY_NAMES
 REPORT: Final = "load_report.json"
 _WORK: Final = ".build"
 _HASHED_WHOLE: Final = 2**30
-
-Reader = Callable[[Path, LoadReport], Iterator[SourceRecord]]
-READERS: Final[Mapping[str, Reader]] = {
-    "gmai": read_gmai,
-    "omnimedvqa": read_omnimedvqa,
-    "medxpertqa": read_medxpertqa,
-    "folder": read_folder,
-}
-"""Sources, in the order in which they are read: of two equal questions the first is kept."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +74,8 @@ def build(
     Parameters
     ----------
     sources : mapping of str to Path
-        File or folder of each source, by its name in `READERS`.
+        File or folder of each source, by its name: one of `medq_deg.data.sources.registry.source_names()`, which
+        an installed plugin adds to. They are read in that order: of two equal questions the first is kept.
     out : Path
         Folder of the result.
     seed, quotas
@@ -120,10 +112,9 @@ def build(
     if workers < 1:
         raise MedqDegError(f"workers must be 1 or more, got {workers}")
     if not sources:
-        raise MedqDegError(f"no source is given; allowed: {', '.join(READERS)}")
-    unknown = sorted(set(sources) - set(READERS))
-    if unknown:
-        raise MedqDegError(f"unknown source {unknown[0]!r}; allowed: {', '.join(READERS)}")
+        raise MedqDegError(f"no source is given; allowed: {', '.join(registry.source_names())}")
+    for name in sources:
+        registry.source(name)
     for path in sources.values():
         if not path.exists():
             raise MedqDegError(f"{path}: no such file or folder")
@@ -131,7 +122,7 @@ def build(
         raise MedqDegError(f"quotas must be 'published' or None, got {quotas!r}")
     if out.exists() and not out.is_dir():
         raise MedqDegError(f"{out}: is a file; choose a folder")
-    hashes = {name: _source_hash(sources[name], out) for name in READERS if name in sources}
+    hashes = {name: _source_hash(sources[name], out) for name in registry.source_names() if name in sources}
     settings = BuildSettings(hashes, seed, quotas, questions, shard_bytes, keep_markings, encoding or Encoding())
     with hold_folder(out, f"{out}: another process is building here; wait until it ends, or choose another folder"):
         manifest = _claim(out, settings)
@@ -262,7 +253,7 @@ def _clean(
     listed, reported = work / "clean.jsonl", work / "report.json"
     if not listed.exists():
         report = LoadReport()
-        records = chain.from_iterable(READERS[name](sources[name], report) for name in READERS if name in sources)
+        records = chain.from_iterable(registry.read(name, sources[name], report) for name in settings.sources)
         found = collect(_counted(records, progress), work / "images", report)
         with replace_file(reported) as file:
             file.write(_json(report.as_dict()))

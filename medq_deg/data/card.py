@@ -17,6 +17,7 @@ from datasets.info import DatasetInfosDict
 from huggingface_hub import DatasetCard, DatasetCardData
 
 from medq_deg.data.features import features
+from medq_deg.data.sources import registry
 from medq_deg.data.stored import shards_of
 from medq_deg.files import replace_file
 from medq_deg.taxonomy import CATEGORY_OF, NO_DEGRADATION, SEVERITY_NAMES
@@ -26,21 +27,14 @@ INFO: Final = "dataset_infos.json"
 
 CONFIG: Final = "default"
 
-LICENCES: Final[Mapping[str, tuple[str, str]]] = {
-    "gmai": ("GMAI-MMBench (`OpenGVLab/GMAI-MMBench`)", "terms to be accepted there"),
-    "omnimedvqa": (
-        "OmniMedVQA (`foreverbeliever/OmniMedVQA`)",
-        "that of each of its data sets; open-access and restricted-access parts differ",
-    ),
-    "medxpertqa": ("MedXpertQA, MM (`TsinghuaC3I/MedXpertQA`)", "MIT"),
+_UNBUILT: Final[Mapping[str, tuple[str, str]]] = {
     "release": (
         "the authors' release (`jiyaoliufd/MedQ-DEG-Bench`)",
         "that of the release, and of the sources it was made from",
     ),
-    "folder": ("images of whoever built this data set", "ask them"),
     "demo": ("the demonstration set of medq-deg", "per image, see its NOTICE"),
 }
-"""Name and licence of each source, by the value of the column `source`."""
+"""Name and licence of the sources that no build reads, by the value of the column `source`."""
 
 _CITATION: Final = """@article{medqdeg,
   title   = {MedQ-Deg: A Multidimensional Benchmark for Evaluating MLLMs Across Medical Image Quality Degradations},
@@ -141,7 +135,7 @@ def info_of(folder: Path) -> DatasetInfo:
         description="Questions about medical images, clean (L0) and at two severities of degradation (L1, L2).",
         citation=_CITATION,
         homepage="https://arxiv.org/abs/2603.07769",
-        license="; ".join(f"{name}: {LICENCES[name][1]}" if name in LICENCES else name for name in sources),
+        license="; ".join(f"{name}: {_title_and_licence(name)[1]}" for name in sources),
         features=features(),
         config_name=CONFIG,
         splits=splits,
@@ -188,10 +182,19 @@ def _origins(sources: Mapping[str, Mapping[str, int]]) -> str:
     names = sorted({name for counts in sources.values() for name in counts})
     lines = ["| `source` | data set | licence | L0 | L1 | L2 |", "|---|---|---|--:|--:|--:|"]
     for name in names:
-        title, licence = LICENCES.get(name, (name, "ask its makers"))
+        title, licence = _title_and_licence(name)
         numbers = " | ".join(f"{sources[split].get(name, 0):,}" for split in SEVERITY_NAMES)
         lines.append(f"| `{name}` | {title} | {licence} | {numbers} |")
     return "\n".join(lines)
+
+
+def _title_and_licence(name: str) -> tuple[str, str]:
+    if name in _UNBUILT:
+        return _UNBUILT[name]
+    if name not in registry.source_names():
+        return name, "ask its makers"  # of a plugin that is no longer installed
+    found = registry.source(name)
+    return found.title or name, found.licence
 
 
 def _table(heading: str, counts: Mapping[str, int]) -> str:

@@ -80,7 +80,7 @@ class Question:
     skills : tuple of str
         Names of the paper where known, else the source's own.
     source : str
-        "gmai", "omnimedvqa", "medxpertqa", "folder", "release" or "demo".
+        Name of the source it comes from, "release" or "demo".
     """
 
     question_id: str

@@ -1,7 +1,7 @@
 """18 clinical degradations at two severities: pure, seeded functions on images."""
 
 from medq_deg.degradations.apply import degrade
-from medq_deg.degradations.degradation import Degradation, Severities
+from medq_deg.degradations.degradation import Degradation, Severities, declared
 from medq_deg.degradations.registry import DEGRADATIONS, load_plugins, register
 from medq_deg.degradations.values import HU_RANGE, RangeWarning
 from medq_deg.taxonomy import applicable
@@ -13,6 +13,7 @@ __all__ = [
     "RangeWarning",
     "Severities",
     "applicable",
+    "declared",
     "degrade",
     "register",
 ]

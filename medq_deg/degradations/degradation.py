@@ -1,6 +1,7 @@
 """What a degradation is: one object that holds its function, whom it suits, its strengths, their limits and sources.
 
-Each is declared beside its function, by `published` for the paper's 18 types, and by `medq_deg.register` for others.
+Each is declared beside its function, by `published` for the paper's 18 types, by `declared` for others of
+ours, and by `medq_deg.register` for those of users.
 An object that is incomplete or contradicts itself cannot be made.
 """
 
@@ -16,7 +17,7 @@ from typing import Any, TypeAlias
 
 from medq_deg.degradations.arrays import ByteImage, ImageFunction
 from medq_deg.errors import MedqDegError
-from medq_deg.taxonomy import CATEGORIES, CATEGORY_OF, MODALITIES, modalities_of
+from medq_deg.taxonomy import CATEGORIES, CATEGORY_OF, DEGRADATION_NAMES, MODALITIES, modalities_of
 
 Parameters: TypeAlias = Mapping[str, Any]
 Limits: TypeAlias = tuple[float, float] | tuple[str, ...]
@@ -192,8 +193,8 @@ class Degradation:
             raise MedqDegError(f"{self.name}: {name} must be {count}, got {value!r}")
 
 
-PUBLISHED: list[Degradation] = []
-"""The paper's types, as their modules declare them."""
+DECLARED: list[Degradation] = []
+"""The types that the modules of `medq_deg.degradations.types` declare: the paper's 18, and any other of ours."""
 
 
 def published(**fields: Any) -> Callable[[ImageFunction], ImageFunction]:
@@ -201,11 +202,35 @@ def published(**fields: Any) -> Callable[[ImageFunction], ImageFunction]:
 
     def declare(function: ImageFunction) -> ImageFunction:
         name = function.__name__
-        PUBLISHED.append(
-            Degradation(
-                name=name, function=function, category=CATEGORY_OF[name], modalities=modalities_of(name), **fields
+        if name not in DEGRADATION_NAMES:
+            raise MedqDegError(f"{name}: is not one of the paper's degradations; declare it with `declared`")
+        return declared(category=CATEGORY_OF[name], modalities=modalities_of(name), **fields)(function)
+
+    return declare
+
+
+def declared(*, category: str, modalities: tuple[str, ...], **fields: Any) -> Callable[[ImageFunction], ImageFunction]:
+    """Declare the function below as a type of its name, beside the paper's: all that is known of it stands there.
+
+    Parameters
+    ----------
+    category, modalities, **fields
+        The fields of `Degradation`, but name and function.
+
+    Raises
+    ------
+    MedqDegError
+        If a field is missing, unknown or wrong.
+    """
+
+    def declare(function: ImageFunction) -> ImageFunction:
+        try:
+            entry = Degradation(
+                name=function.__name__, function=function, category=category, modalities=modalities, **fields
             )
-        )
+        except TypeError as error:
+            raise MedqDegError(f"{function.__name__}: {str(error).partition('() ')[2] or error}") from None
+        DECLARED.append(entry)
         return function
 
     return declare

@@ -1,33 +1,22 @@
 """Every degradation by name: the paper's 18, what plugins add, and what a program registers.
 
 A plugin is a package with an entry point in the group `medq_deg.degradations` that names a `Degradation`, a list of
-them, or a function that returns either.
+them, a function that returns either, or a module whose types are `declared`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any, Final
 
 from medq_deg import taxonomy
-from medq_deg.degradations import blood_cells, blur, ct, histopathology, intensity, motion, mri, noise
-from medq_deg.degradations.degradation import PUBLISHED, Degradation
+from medq_deg.degradations import types
+from medq_deg.degradations.degradation import DECLARED, Degradation
 from medq_deg.errors import MedqDegError
 
 ENTRY_POINTS: Final = "medq_deg.degradations"
-
-_FAMILIES = (
-    blood_cells,
-    blur,
-    ct,
-    histopathology,
-    intensity,
-    motion,
-    mri,
-    noise,
-)  # importing them declares their types
 
 _known: dict[str, Degradation] = {}
 
@@ -89,7 +78,7 @@ def unregister(name: str) -> None:
 def _load(point: EntryPoint) -> None:
     try:
         found = point.load()
-        found = found() if callable(found) else found
+        found = _declared_in(found) if isinstance(found, ModuleType) else found() if callable(found) else found
         for entry in found if isinstance(found, Iterable) else (found,):
             register(entry)
     except Exception as error:
@@ -97,11 +86,25 @@ def _load(point: EntryPoint) -> None:
         raise MedqDegError(f"the degradation {point.name!r} of {package} cannot be loaded: {error}") from error
 
 
+def _declared_in(module: ModuleType) -> list[Degradation]:
+    entries = [entry for entry in DECLARED if entry.function.__module__ == module.__name__]
+    if not entries:
+        raise MedqDegError(f"the module {module.__name__} declares none")
+    return entries
+
+
 def _start() -> None:
-    declared = {entry.name: entry for entry in PUBLISHED}
-    if len(declared) != len(PUBLISHED) or set(declared) != set(taxonomy.DEGRADATION_NAMES):
-        raise MedqDegError("each of the paper's degradations must be declared once")
+    types.load()
+    names = [entry.name for entry in DECLARED]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise MedqDegError(f"{twice[0]}: is declared twice in medq_deg/degradations/types")
+    declared = {entry.name: entry for entry in DECLARED}
+    if missing := [name for name in taxonomy.DEGRADATION_NAMES if name not in declared]:
+        raise MedqDegError(f"{missing[0]}: no module of medq_deg/degradations/types declares it")
     _known.update((name, declared[name]) for name in taxonomy.DEGRADATION_NAMES)
+    for name, entry in declared.items():
+        if name not in taxonomy.DEGRADATION_NAMES:
+            register(entry)
 
 
 _start()

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medq_deg.degradations.apply import Rounding, degrade, generator
-from medq_deg.degradations.motion import draw_angle, rotation_matrix
 from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.degradations.types.motion import draw_angle, rotation_matrix
 from medq_deg.degradations.values import check_window_modality
 from medq_deg.errors import MedqDegError
 from medq_deg.seeds import check_seed, derive_seed

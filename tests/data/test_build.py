@@ -123,7 +123,7 @@ def test_a_build_with_other_settings_is_refused(source: Path, built: Path, tmp_p
     ("sources", "options", "message"),
     [
         ({}, {}, "no source is given; allowed: gmai, omnimedvqa"),
-        ({"flickr": Path()}, {}, "unknown source 'flickr'; allowed: gmai"),
+        ({"flickr": Path()}, {}, "unknown source 'flickr'. Allowed: gmai"),
         ({"folder": Path("nowhere")}, {}, "nowhere: no such file or folder"),
         ({"folder": Path()}, {"workers": 0}, "workers must be 1 or more, got 0"),
         ({"folder": Path()}, {"seed": -1}, "seed must be an integer of 0 or more"),

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from skimage.data import shepp_logan_phantom
 from skimage.transform import iradon, radon
 
-from medq_deg.degradations.ct import limited_angle, low_dose, sparse_view
-from medq_deg.degradations.ct_kernels import convolve, spectrum
-from medq_deg.degradations.ct_low_dose import (
+from medq_deg.degradations.types.ct import limited_angle, low_dose, sparse_view
+from medq_deg.degradations.types.ct_kernels import convolve, spectrum
+from medq_deg.degradations.types.ct_low_dose import (
     FIELD_MM,
     LARGEST_INTEGRAL,
     WATER_GREY,

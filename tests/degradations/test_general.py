@@ -8,10 +8,10 @@ import scipy.ndimage as ndi
 from numpy.typing import NDArray
 
 from medq_deg import DEGRADATIONS, degrade
-from medq_deg.degradations.blur import gaussian_blur, line_kernel, low_resolution, motion_blur
-from medq_deg.degradations.intensity import adjust_brightness, exposure, reduce_contrast
-from medq_deg.degradations.motion import draw_angle, object_rotation
-from medq_deg.degradations.noise import LUMINANCE_SHARE, gaussian_noise
+from medq_deg.degradations.types.blur import gaussian_blur, line_kernel, low_resolution, motion_blur
+from medq_deg.degradations.types.intensity import adjust_brightness, exposure, reduce_contrast
+from medq_deg.degradations.types.motion import draw_angle, object_rotation
+from medq_deg.degradations.types.noise import LUMINANCE_SHARE, gaussian_noise
 from tests.conftest import demo_image
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from medq_deg import DEGRADATIONS
-from medq_deg.degradations.blood_cells import blood_cell
-from medq_deg.degradations.histopathology import bubble, dark_spots
+from medq_deg.degradations.types.blood_cells import blood_cell
+from medq_deg.degradations.types.histopathology import bubble, dark_spots
 
 
 def rng(seed: int = 1) -> np.random.Generator:

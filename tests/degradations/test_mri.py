@@ -11,8 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from medq_deg import degrade
-from medq_deg.degradations import mri
-from medq_deg.degradations.mri import bias_field, cartesian_mask, ghosting, object_movement, polynomial, undersampling
+from medq_deg.degradations.types import mri
+from medq_deg.degradations.types.mri import (
+    bias_field,
+    cartesian_mask,
+    ghosting,
+    object_movement,
+    polynomial,
+    undersampling,
+)
 from medq_deg.errors import ImageError
 from tests.conftest import demo_image
 

@@ -12,8 +12,8 @@ from PIL import Image
 
 from medq_deg import DEGRADATIONS, degrade
 from medq_deg.degradations import HU_RANGE, RangeWarning
-from medq_deg.degradations.ct_low_dose import WATER_PER_MM
 from medq_deg.degradations.transform import Degrade
+from medq_deg.degradations.types.ct_low_dose import WATER_PER_MM
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.taxonomy import DEGRADATION_NAMES
 from tests.conftest import demo_image

@@ -5,13 +5,16 @@ A bad row is a `BadRow`: it is skipped and counted. A bad file is a `MedqDegErro
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, TypeAlias
 
 from medq_deg.data.schema import Question
+from medq_deg.errors import MedqDegError
 from medq_deg.storable import storable
 from medq_deg.taxonomy import NO_DEGRADATION, TASK_OF_SKILL
 
@@ -23,7 +26,7 @@ class SourceRecord:
     Attributes
     ----------
     source : str
-        "gmai", "omnimedvqa", "medxpertqa", "release" or "folder".
+        Name of the source: that of its `Source`, "release" or "demo".
     key : str
         Id within the source that stays the same from read to read, such as the index of a TSV's row. In the release
         a clean question and its degraded rows share it.
@@ -248,6 +251,51 @@ class LoadReport:
                 more = f", and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
                 lines.append(f"unknown {title}: {counted}{more}")
         return "\n".join(lines)
+
+
+Reader: TypeAlias = Callable[[Path, LoadReport], Iterator[SourceRecord]]
+"""Reads a file or a folder, and tells the report what became of each row."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source that `build` can read.
+
+    Attributes
+    ----------
+    name : str
+        What the column `source` of its rows holds, in lower-case letters, digits and underscores.
+    read : callable
+        ``f(path, report)`` that yields a `SourceRecord` for each usable row and counts every row in the report;
+        `medq_deg.data.sources.collect` does the counting.
+    title, licence : str
+        The data set and its licence, as a dataset card names them.
+    needed : str
+        What the path must be, for messages and help.
+    order : int
+        Sources are read by it, then by name: of two equal questions the first is kept.
+
+    Raises
+    ------
+    MedqDegError
+        If a field is of another kind.
+    """
+
+    name: str
+    read: Reader
+    title: str = ""
+    licence: str = "ask its makers"
+    needed: str = "a file or folder"
+    order: int = 100
+
+    def __post_init__(self) -> None:
+        if not (isinstance(self.name, str) and re.fullmatch(r"[a-z][a-z0-9_]*", self.name)):
+            raise MedqDegError(f"a source's name must be lower-case letters, digits and _, got {self.name!r}")
+        if not callable(self.read):
+            raise MedqDegError(f"source {self.name}: read must be a function, got {self.read!r}")
+        for what, text in (("title", self.title), ("licence", self.licence), ("needed", self.needed)):
+            if not isinstance(text, str):
+                raise MedqDegError(f"source {self.name}: {what} must be a text, got {text!r}")
 
 
 def _by_count(group: Mapping[str, _Places]) -> list[tuple[str, _Places]]:

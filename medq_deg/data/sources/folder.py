@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, Source, SourceRecord
 from medq_deg.data.sources.fields import (
     Options,
     answer_by_either,
@@ -113,3 +113,6 @@ def _options(row: Row) -> Options:
         return options_in_field(value)
     prefix = "option " if "option a" in row.cells else ""
     return options_in_columns(row.cells, prefix)
+
+
+SOURCE = Source("folder", read_folder, "images of whoever built this data set", "ask them", NEEDED, order=3)

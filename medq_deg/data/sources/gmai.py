@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, Source, SourceRecord
 from medq_deg.data.sources.fields import (
     answer_by_letter,
     index_of,
@@ -68,3 +68,8 @@ def _records(table: Table, report: LoadReport) -> Iterator[SourceRecord]:
         )
 
     return collect(table.rows(), convert, report)
+
+
+SOURCE = Source(
+    "gmai", read_gmai, "GMAI-MMBench (`OpenGVLab/GMAI-MMBench`)", "terms to be accepted there", NEEDED, order=0
+)

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, Source, SourceRecord
 from medq_deg.data.sources.fields import (
     Options,
     answer_by_letter,
@@ -126,3 +126,6 @@ def _only_image(images: Any) -> str:
 def _skills(row: Row) -> tuple[str, ...]:
     task, kind = text_of(row.cells.get("medical task")), text_of(row.cells.get("question type"))
     return skills_of(f"{task}-{kind}" if task and kind else task, row.cells.get("body system"))
+
+
+SOURCE = Source("medxpertqa", read_medxpertqa, "MedXpertQA, MM (`TsinghuaC3I/MedXpertQA`)", "MIT", NEEDED, order=2)

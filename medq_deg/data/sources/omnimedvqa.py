@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, SourceRecord
+from medq_deg.data.sources.base import BadRow, LoadReport, Reason, Row, Source, SourceRecord
 from medq_deg.data.sources.fields import (
     answer_by_text,
     index_of,
@@ -78,3 +78,13 @@ def _records_of_file(folder: Path, file: Path, report: LoadReport) -> Iterator[S
         )
 
     return collect(json_rows(file, _REQUIRED, _NEEDED_FILE), convert, report)
+
+
+SOURCE = Source(
+    "omnimedvqa",
+    read_omnimedvqa,
+    "OmniMedVQA (`foreverbeliever/OmniMedVQA`)",
+    "that of each of its data sets; open-access and restricted-access parts differ",
+    NEEDED,
+    order=1,
+)

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.random import Generator
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, each_channel, luma
-from medq_deg.degradations.ct_kernels import convolve, spectrum
-from medq_deg.degradations.ct_low_dose import FIELD_MM, LARGEST_INTEGRAL, noise_image
 from medq_deg.degradations.degradation import Severities, published
+from medq_deg.degradations.types.ct_kernels import convolve, spectrum
+from medq_deg.degradations.types.ct_low_dose import FIELD_MM, LARGEST_INTEGRAL, noise_image
 
 _STARTS_PER_SPACING = 4
 """Start angles of a sparse scan, as fractions of the angle between views. Few, so that kernels are used again."""
@@ -142,8 +142,8 @@ def low_dose(
 
     References
     ----------
-    Buzug, Computed Tomography, ch. 2 and 9; see `medq_deg.degradations.ct_low_dose` for the model. Strengths: chosen by
-    severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI image.
+    Buzug, Computed Tomography, ch. 2 and 9; see `medq_deg.degradations.types.ct_low_dose` for the model. Strengths:
+    chosen by severity_by_modality.csv, since the estimates of severity_reference.csv are of an MRI image.
     """
     noise = noise_image(luma(image), rng, photons, electronic, field_mm, largest_integral)
     return np.asarray(image + broadcast_plane(noise, image), np.float32)

@@ -206,7 +206,7 @@ def noise_image(
     photons, electronic : float
         As in `ray_noise`.
     field_mm, largest_integral : float
-        As in `medq_deg.degradations.ct.low_dose`.
+        As in `medq_deg.degradations.types.ct.low_dose`.
     """
     height, width = image.shape
     side = max(height, width)

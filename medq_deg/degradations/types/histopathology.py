@@ -10,8 +10,8 @@ import numpy as np
 from numpy.random import Generator
 
 from medq_deg.degradations.arrays import FloatImage, broadcast_plane, side
-from medq_deg.degradations.blur import gaussian
 from medq_deg.degradations.degradation import Severities, published
+from medq_deg.degradations.types.blur import gaussian
 
 
 def _squared_distance(height: int, width: int, centre: tuple[float, float]) -> FloatImage:
