@@ -14,6 +14,11 @@ from medq_deg import registration
 if TYPE_CHECKING:
     from medq_deg import metrics as metrics
     from medq_deg import taxonomy as taxonomy
+    from medq_deg.api import compare as compare
+    from medq_deg.api import evaluate as evaluate
+    from medq_deg.api import report as report
+    from medq_deg.api import score as score
+    from medq_deg.data.build import build as build
     from medq_deg.data.fly import OnTheFly as OnTheFly
     from medq_deg.data.fly import apply_plan as apply_plan
     from medq_deg.data.load import open_data as open_data
@@ -22,7 +27,10 @@ if TYPE_CHECKING:
     from medq_deg.degradations import degrade as degrade
     from medq_deg.degradations import register as register
     from medq_deg.degradations.transform import Degrade as Degrade
+    from medq_deg.errors import MedqDegError as MedqDegError
     from medq_deg.medical import read_image as read_image
+    from medq_deg.models.options import ServerOptions as ServerOptions
+    from medq_deg.models.options import TransformersOptions as TransformersOptions
     from medq_deg.models.parsing import parse_answer as parse_answer
     from medq_deg.taxonomy import applicable as applicable
 
@@ -40,23 +48,39 @@ _HOME = {
     "apply_plan": "medq_deg.data.fly",
     "OnTheFly": "medq_deg.data.fly",
     "open_data": "medq_deg.data.load",
+    "build": "medq_deg.data.build",
+    "evaluate": "medq_deg.api",
+    "score": "medq_deg.api",
+    "report": "medq_deg.api",
+    "compare": "medq_deg.api",
+    "MedqDegError": "medq_deg.errors",
+    "ServerOptions": "medq_deg.models.options",
+    "TransformersOptions": "medq_deg.models.options",
 }
 _MODULES = ("metrics", "taxonomy")
 
 __all__ = [
     "DEGRADATIONS",
     "Degrade",
+    "MedqDegError",
     "OnTheFly",
+    "ServerOptions",
+    "TransformersOptions",
     "__version__",
     "applicable",
     "apply_plan",
+    "build",
+    "compare",
     "degrade",
+    "evaluate",
     "make_plan",
     "metrics",
     "open_data",
     "parse_answer",
     "read_image",
     "register",
+    "report",
+    "score",
     "taxonomy",
 ]
 

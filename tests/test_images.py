@@ -26,7 +26,7 @@ from medq_deg.degradations.folder import degrade_folder
 from medq_deg.errors import ImageError, MedqDegError
 from medq_deg.images import LARGEST_FILE, check_image, open_image, pixels
 from medq_deg.models.chat import ImageOptions
-from medq_deg.report.images import Images
+from medq_deg.reporting.images import Images
 from tests.conftest import demo_image
 from tests.odd_files import encoded, odd_files, patient_files
 

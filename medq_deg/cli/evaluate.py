@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import Annotated
 
 import typer
 
 from medq_deg.cli.console import bar, console, run_progress, say, stages, tell_failure
-from medq_deg.cli.options import Seed
+from medq_deg.cli.options import PANELS, Seed, read_arguments, with_model_options
 from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
-
-if TYPE_CHECKING:
-    from medq_deg.evaluation.controls import Controls, ShownImage
+from medq_deg.evaluation.controls import Controls, ShownImage
+from medq_deg.models.options import Parser, ServerOptions, TransformersOptions
 
 evaluating = typer.Typer()
 
@@ -24,14 +22,16 @@ ORDERS = 5
 BATCHES = "batch"
 """Folder of a run in which `--batch` keeps its request files."""
 
-_MODEL = "Model in transformers"
-_SERVER = "Model behind an endpoint"
+_SERVER = PANELS[ServerOptions]
 _PARTS = "Parts of a run"
 _CONTROLS = "Controls, see docs/controls.md"
 
 
 @evaluating.command(epilog="Example: medq-deg evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --data DIR --out runs/qwen")
+@with_model_options
 def evaluate(
+    transformers: TransformersOptions,
+    server: ServerOptions,
     model: Annotated[
         str, typer.Option(help="Hub id, folder, published model, `demo`, plugin, or with --endpoint a served name.")
     ],
@@ -54,54 +54,18 @@ def evaluate(
     model_arg: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Argument of a plugin's model; may be repeated.")
     ] = None,
-    parser: Annotated[str, typer.Option(help="Answer parser: strict, vlmevalkit or medqdeg-vlmevalkit.")] = "strict",
+    parser: Annotated[Parser, typer.Option(help="Answer parser, see docs/answers.md.")] = "strict",
     dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if the first 20 rows show that hardly a vote can be read.")
     ] = False,
-    votes: Annotated[str, typer.Option(help="sampled, exact or repeat.", rich_help_panel=_MODEL)] = "sampled",
-    batch_size: Annotated[int, typer.Option(help="Most rows in a batch.", rich_help_panel=_MODEL)] = 8,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that prepare images ahead.", rich_help_panel=_MODEL)
-    ] = None,
-    max_pixels: Annotated[
-        int | None, typer.Option(help="Scale larger images down to this many pixels.", rich_help_panel=_MODEL)
-    ] = None,
-    dtype: Annotated[str, typer.Option(help="torch dtype, or auto.", rich_help_panel=_MODEL)] = "auto",
-    device_map: Annotated[
-        str | None, typer.Option(help="Spread one model over devices: auto.", rich_help_panel=_MODEL)
-    ] = None,
-    attn_implementation: Annotated[
-        str | None, typer.Option(help="Such as sdpa or flash_attention_2.", rich_help_panel=_MODEL)
-    ] = None,
-    revision: Annotated[str | None, typer.Option(help="Commit, tag or branch.", rich_help_panel=_MODEL)] = None,
-    trust_remote_code: Annotated[
-        bool, typer.Option("--trust-remote-code", help="Run code that comes with the model.", rich_help_panel=_MODEL)
-    ] = False,
     endpoint: Annotated[
         str | None, typer.Option(help="Address of an OpenAI-compatible server.", rich_help_panel=_SERVER)
     ] = None,
-    concurrency: Annotated[int, typer.Option(help="Requests at a time.", rich_help_panel=_SERVER)] = 8,
-    timeout: Annotated[float, typer.Option(help="Seconds for one request.", rich_help_panel=_SERVER)] = 120.0,
-    retries: Annotated[int, typer.Option(help="Tries after a failed one.", rich_help_panel=_SERVER)] = 6,
-    price: Annotated[
-        str | None, typer.Option(help="USD per million tokens: INPUT,OUTPUT[,CACHED INPUT].", rich_help_panel=_SERVER)
-    ] = None,
-    max_cost: Annotated[
-        float | None, typer.Option(help="Stop before this many USD are passed.", rich_help_panel=_SERVER)
-    ] = None,
-    image_format: Annotated[str, typer.Option(help="png or jpeg.", rich_help_panel=_SERVER)] = "png",
-    image_detail: Annotated[str | None, typer.Option(help="auto, low or high.", rich_help_panel=_SERVER)] = None,
     batch: Annotated[
         bool,
         typer.Option("--batch", help="OpenAI's Batch API: half price, within a day.", rich_help_panel=_SERVER),
     ] = False,
-    extra_body: Annotated[
-        str | None, typer.Option(help="JSON object of fields for this server.", rich_help_panel=_SERVER)
-    ] = None,
-    key_variable: Annotated[
-        str | None, typer.Option(help="Environment variable that holds the key.", rich_help_panel=_SERVER)
-    ] = None,
     shard: Annotated[str | None, typer.Option(help="Part i/n of the rows.", rich_help_panel=_PARTS)] = None,
     subset: Annotated[
         int | None, typer.Option(help="At most this many rows, in whole questions.", rich_help_panel=_PARTS)
@@ -110,9 +74,9 @@ def evaluate(
         int, typer.Option(help="Orders of the options to spread the votes over.", rich_help_panel=_CONTROLS)
     ] = 1,
     image: Annotated[
-        str,
+        ShownImage,
         typer.Option(
-            "--image", "--picture", help="shown; none or grey: the clean questions, blind.", rich_help_panel=_CONTROLS
+            "--image", "--picture", help="none or grey: the clean questions, blind.", rich_help_panel=_CONTROLS
         ),
     ] = "shown",
     controls: Annotated[
@@ -137,7 +101,6 @@ def evaluate(
     from medq_deg.evaluation.rows import text_columns
     from medq_deg.evaluation.run import Shard, try_rows
     from medq_deg.evaluation.run import evaluate as run
-    from medq_deg.models.chat import ImageOptions
     from medq_deg.models.load import load_model
 
     if batch and (endpoint is None or dry_run or controls):
@@ -157,39 +120,20 @@ def evaluate(
     with console.status("loading the model"):
         loaded = load_model(
             model,
-            transformers={
-                "votes": votes,
-                "batch_size": batch_size,
-                "workers": workers,
-                "max_pixels": max_pixels,
-                "dtype": dtype,
-                "device_map": device_map,
-                "attn_implementation": attn_implementation,
-                "revision": revision,
-                "trust_remote_code": trust_remote_code,
-            },
+            transformers=transformers,
             endpoint=endpoint,
-            server={
-                "concurrency": concurrency,
-                "timeout": timeout,
-                "retries": retries,
-                "prices": _prices(price),
-                "max_cost": max_cost,
-                "image": ImageOptions(image_format, image_detail, max_pixels),
-                "tell": say,
-                "batch": out / BATCHES if batch and out is not None else None,
-                "extra_body": _fields(extra_body),
-                "key_variable": key_variable,
-            },
+            server=server,
+            batch=out / BATCHES if batch and out is not None else None,
+            tell=say,
             max_new_tokens=max_new_tokens,
-            arguments=_arguments(model_arg or []),
+            arguments=read_arguments(model_arg or []),
         )
     if dry_run or out is None:
         print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser, controls=runs[0][1]))
         return
     failed = 0
     for (folder, asked), plan in zip(runs, plans, strict=True):
-        share_budget(loaded, max_cost, launched.size)
+        share_budget(loaded, server.max_cost, launched.size)
         _say_all([] if quiet else [*([f"{folder}:"] if len(runs) > 1 else []), *plan])
         try:
             with run_progress() as progress:
@@ -222,19 +166,19 @@ def evaluate(
         console.print(f"now: medq-deg report {runs[0][0]} {runs[2][0]} --blind {runs[1][0]}", soft_wrap=True)
 
 
-def _runs(out: Path | None, orders: int, image: str, subset: int | None, *, every: bool) -> list[tuple[Path, Controls]]:
+def _runs(
+    out: Path | None, orders: int, image: ShownImage, subset: int | None, *, every: bool
+) -> list[tuple[Path, Controls]]:
     """Return folder and controls of each run that a command makes: one, or main, blind and orders beside each other."""
-    from medq_deg.evaluation.controls import Controls
-
     folder = out or Path()
     if not every:
-        return [(folder, Controls(orders, cast("ShownImage", image), subset))]
+        return [(folder, Controls(orders, image, subset))]
     beside = folder if folder.name else folder.resolve()
     return [
         (folder, Controls(subset=subset)),
         (
             beside.with_name(f"{beside.name}-blind"),
-            Controls(image=cast("ShownImage", "none" if image == "shown" else image), subset=subset),
+            Controls(image="none" if image == "shown" else image, subset=subset),
         ),
         (
             beside.with_name(f"{beside.name}-orders"),
@@ -254,47 +198,6 @@ def _data_of(data: str | None, *, ours: bool) -> str:
 def _say_all(sentences: list[str]) -> None:
     for sentence in sentences:
         say(sentence)
-
-
-def _prices(text: str | None) -> tuple[float, ...] | None:
-    if text is None:
-        return None
-    try:
-        prices = tuple(map(float, text.split(",")))
-    except ValueError:
-        prices = ()
-    if len(prices) not in (2, 3):
-        raise MedqDegError(
-            "--price must be INPUT,OUTPUT or INPUT,OUTPUT,CACHED in USD per million tokens, such as 0.15,0.6, got "
-            f"{text!r}"
-        )
-    return prices
-
-
-def _arguments(texts: list[str]) -> dict[str, Any]:
-    """Read KEY=VALUE, the value as JSON where it is JSON, else as text."""
-    arguments: dict[str, Any] = {}
-    for text in texts:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise MedqDegError(f"--model-arg must be KEY=VALUE, such as dtype=bfloat16, got {text!r}")
-        if key in arguments:
-            raise MedqDegError(f"--model-arg gives {key!r} twice")
-        try:
-            arguments[key] = json.loads(value)
-        except ValueError:
-            arguments[key] = value
-    return arguments
-
-
-def _fields(text: str | None) -> dict[str, Any]:
-    try:
-        fields = json.loads(text or "{}")
-    except ValueError as error:
-        raise MedqDegError(f"--extra-body must be a JSON object: {error}") from None
-    if not isinstance(fields, dict):
-        raise MedqDegError(f"--extra-body must be a JSON object, got {text}")
-    return fields
 
 
 @evaluating.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
@@ -326,7 +229,7 @@ def merge(
 def reparse(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run; it stays as it is.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-PARSER beside it.")] = None,
-    parser: Annotated[str | None, typer.Option(help="Answer parser; by default the run's.")] = None,
+    parser: Annotated[Parser | None, typer.Option(help="Answer parser; by default the run's.")] = None,
 ) -> None:
     """Read the votes of a run again from what the model said, without asking it, into a new run."""
     from medq_deg.evaluation.reparse import reparse as read_again
@@ -348,6 +251,6 @@ def demo(
     from medq_deg import demo as demo_set
 
     console.print(f"The demo set is {demo_set.NOTE}.", soft_wrap=True)
-    evaluate(model="demo", out=out, data="demo-held-out")
+    evaluate(TransformersOptions(), ServerOptions(), model="demo", out=out, data="demo-held-out")
     score(out, coverage=1.0)
     report([out], out=out / "report.html")

@@ -65,7 +65,7 @@ def leaderboard(
 ) -> None:
     """Print the published results with your runs among them."""
     from medq_deg.cli.comparisons import print_leaderboard
-    from medq_deg.report.exports import check_export, write_leaderboard
+    from medq_deg.reporting.exports import check_export, write_leaderboard
     from medq_deg.results.leaderboard import leaderboard as rank
 
     if out is not None:
@@ -90,7 +90,7 @@ def report(
 ) -> None:
     """Write a page on one or more runs: one HTML file, and its figures as SVG, PNG and CSV."""
     from medq_deg.data.load import open_data
-    from medq_deg.report.write import write_report
+    from medq_deg.reporting.write import write_report
 
     with stages() as progress:
         rows = open_data(data, progress) if data is not None else None

@@ -10,14 +10,15 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import factorial
-from typing import Any, Final, Literal, TypeAlias, get_args
-
-from PIL import Image
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.subset import SUBSET_SEED, take_subset
 from medq_deg.seeds import derive_seed
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ShownImage: TypeAlias = Literal["shown", "none", "grey"]
 SHOWN_IMAGES: Final[tuple[str, ...]] = get_args(ShownImage)
@@ -103,7 +104,11 @@ class Controls:
 
     def in_place_of_image(self) -> Image.Image | None:
         """Return what a blind baseline shows: nothing, or the same grey image for all."""
-        return Image.new("L", (_GREY_SIDE, _GREY_SIDE), _GREY_VALUE) if self.image == "grey" else None
+        if self.image != "grey":
+            return None
+        from PIL import Image
+
+        return Image.new("L", (_GREY_SIDE, _GREY_SIDE), _GREY_VALUE)
 
 
 PAPER: Final = Controls()

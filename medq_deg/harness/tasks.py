@@ -15,7 +15,7 @@ from medq_deg.data.schema import TEXT_COLUMNS
 from medq_deg.files import replace_file
 from medq_deg.harness.asked import Asked, check_votes
 from medq_deg.harness.lmms_task import METRICS
-from medq_deg.models.load import MAX_NEW_TOKENS
+from medq_deg.models.options import MAX_NEW_TOKENS
 from medq_deg.taxonomy import SEVERITY_NAMES
 
 GROUP: Final = "medq_deg"

@@ -35,7 +35,8 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from medq_deg.errors import MedqDegError
 from medq_deg.images import open_image
 from medq_deg.models.base import Model, Query, Reply
-from medq_deg.models.load import MAX_NEW_TOKENS, load_model
+from medq_deg.models.load import load_model
+from medq_deg.models.options import MAX_NEW_TOKENS
 from medq_deg.seeds import derive_seed
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ from medq_deg.evaluation.run import fingerprint
 from medq_deg.files import replace_file
 from medq_deg.harness.asked import Asked, check_votes, choose, read_severities
 from medq_deg.inspect.scoring import calibration_shift, medq_deg_choice
-from medq_deg.models.load import MAX_NEW_TOKENS
+from medq_deg.models.options import MAX_NEW_TOKENS
 from medq_deg.models.parsing import check_parser
 from medq_deg.models.prompts import INSTRUCTION, build_prompt
 

@@ -54,9 +54,9 @@ class BatchModel(EndpointModel):
     """One row is asked before the request files are made."""
 
     def __init__(self, *arguments: Any, folder: Path, poll: float = 60.0, **options: Any) -> None:
-        if options.get("max_cost") is not None:
-            raise MedqDegError("a batch is charged as a whole: --max-cost cannot be used with --batch")
         super().__init__(*arguments, **options)
+        if self.max_cost is not None:
+            raise MedqDegError("a batch is charged as a whole: --max-cost cannot be used with --batch")
         if poll <= 0:
             raise MedqDegError(f"poll must be more than 0 seconds, got {poll}")
         self.folder, self.poll = folder, poll

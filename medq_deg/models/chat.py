@@ -10,13 +10,12 @@ from typing import Any, Final, TypeGuard
 
 from PIL import Image
 
-from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.errors import MedqDegError
 from medq_deg.images import without_metadata
 from medq_deg.models.base import Finish
+from medq_deg.models.options import ImageDetail, ImageFormat
 from medq_deg.models.pixels import limit_pixels
 
-DETAILS: Final = ("auto", "low", "high")
-FORMATS: Final = ("png", "jpeg")
 JPEG_QUALITY: Final = 95
 
 _OURS = ("model", "messages", "n", "stream")
@@ -35,25 +34,13 @@ class ImageOptions:
 
     Attributes
     ----------
-    format : {"png", "jpeg"}
-        png loses nothing; jpeg has quality 95, whole chroma, and about a quarter of the bytes.
-    detail : {"auto", "low", "high"}, optional
-        What the protocol's field ``detail`` says; None leaves it out.
-    max_pixels : int, optional
-        Larger images are scaled down to this many pixels.
+    format, detail, max_pixels
+        ``image_format``, ``image_detail`` and ``max_pixels`` of `medq_deg.models.options.ServerOptions`.
     """
 
-    format: str = "png"
-    detail: str | None = None
+    format: ImageFormat = "png"
+    detail: ImageDetail | None = None
     max_pixels: int | None = None
-
-    def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise UnknownNameError("image format", self.format, FORMATS)
-        if self.detail is not None and self.detail not in DETAILS:
-            raise UnknownNameError("image detail", self.detail, DETAILS)
-        if self.max_pixels is not None and self.max_pixels < 1:
-            raise MedqDegError(f"max_pixels must be 1 or more, got {self.max_pixels}")
 
     def described(self) -> dict[str, Any]:
         """Return what is not the default."""

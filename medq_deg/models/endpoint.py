@@ -27,11 +27,11 @@ from medq_deg.models.asking import MALFORMED, Asker, Row, Server
 from medq_deg.models.base import Queries, Reply
 from medq_deg.models.chat import ImageOptions, check_extra_body
 from medq_deg.models.learning import DEAD_SECONDS, Memory
+from medq_deg.models.options import MAX_NEW_TOKENS, ServerOptions, make_options
 from medq_deg.models.price import Estimate, Prices, estimate
 from medq_deg.models.retry import Retries
 from medq_deg.models.servers import kind_of_host
 
-_RETRIES = Retries()
 _WATCHED_ROWS = 20
 _LENGTHS = ("max_tokens", "max_completion_tokens")
 _SAME_REFUSALS = 3
@@ -60,31 +60,14 @@ class EndpointModel:
         The server or its API, such as "http://localhost:8000/v1".
     model : str
         Name by which the server knows the model; "auto" takes the one model that the server lists.
-    concurrency : int
-        Requests in flight at once, 1 or more. A request that waits for its next try counts.
-    timeout : float
-        Seconds that a request may take in all, more than 0.
+    options : ServerOptions, optional
+        How it is asked; single values may be given by name instead, as in ``concurrency=2``.
     max_new_tokens : int
         Longest answer in tokens, 1 or more. A model that reasons first needs many more than the default.
-    retries : Retries
-        How often a failed request is tried again, and after how long.
-    give_up_after : int
-        Rows that may fail one after another before `answer` raises; 0 goes on regardless. Rows that the server calls
-        malformed (400, 422) count only as long as no row was answered.
-    prices : tuple of float, optional
-        USD per million tokens of input and of output, and perhaps of cached input.
-    max_cost : float, optional
-        USD that one call of `answer` must not pass: rows are left for the next start before that. Needs `prices`,
-        unless the server reports what it charges.
-    extra_body : mapping, optional
-        Further fields of each request, for what one server needs. None leaves out ``max_tokens``, ``temperature``,
-        ``top_p`` or ``seed``, for servers that refuse them.
-    image : Image, optional
-        How images are shown.
+    retries : Retries or int, optional
+        How often a failed request is tried again, and after how long; a number stands for that many tries.
     tell : callable, optional
         Takes lines about what happens meanwhile: waits, fields that are left out, a budget that is spent.
-    key_variable : str, optional
-        Environment variable that holds the key, see `medq_deg.models.address.find_key`.
 
     Raises
     ------
@@ -102,55 +85,44 @@ class EndpointModel:
         self,
         url: str,
         model: str = "auto",
+        options: ServerOptions | None = None,
         *,
-        concurrency: int = 8,
-        timeout: float = 120.0,
-        max_new_tokens: int = 32,
-        retries: Retries = _RETRIES,
-        give_up_after: int = 20,
-        prices: tuple[float, ...] | None = None,
-        max_cost: float | None = None,
-        extra_body: Mapping[str, Any] | None = None,
-        key_variable: str | None = None,
-        image: ImageOptions | None = None,
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        retries: Retries | int | None = None,
         tell: Callable[[str], None] = lambda line: None,
+        **more: Any,
     ) -> None:
-        if concurrency < 1:
-            raise MedqDegError(f"concurrency must be 1 or more, got {concurrency}")
-        if not 0 < timeout < math.inf:
-            raise MedqDegError(f"timeout must be more than 0 seconds, got {timeout}")
+        if isinstance(retries, int):
+            more["retries"] = retries
+        chosen = make_options(ServerOptions, options, **more)
         if max_new_tokens < 1:
             raise MedqDegError(f"max_new_tokens must be 1 or more, got {max_new_tokens}")
-        if give_up_after < 0:
-            raise MedqDegError(f"give_up_after must be 0 or more rows, got {give_up_after}")
-        if max_cost is not None and not 0 < max_cost < math.inf:
-            raise MedqDegError(f"max_cost must be more than 0 USD, got {max_cost}")
-        self.prices = None if prices is None else Prices.of(prices)
+        self.prices = None if chosen.prices is None else Prices.of(chosen.prices)
         address = chat_url(url)
         kind = kind_of_host(urlsplit(address).hostname or "")
-        if max_cost is not None and self.prices is None and (kind is None or kind.name != "OpenRouter"):
+        if chosen.max_cost is not None and self.prices is None and (kind is None or kind.name != "OpenRouter"):
             raise MedqDegError("a largest cost needs prices: give --price INPUT,OUTPUT in USD per million tokens")
         self.server = Server(
             url=address,
             model=model,
-            key=find_key(address, key_variable),
+            key=find_key(address, chosen.key_variable),
             key_header=kind.key_header if kind is not None else "authorization",
-            key_variable=variable_of(address, key_variable),
+            key_variable=variable_of(address, chosen.key_variable),
             sampling={"temperature": 1.0, "top_p": 1.0, "max_tokens": max_new_tokens},
-            extra_body=_as_json(extra_body or {}),
-            concurrency=concurrency,
-            timeout=timeout,
-            retries=retries,
-            image=image or ImageOptions(),
+            extra_body=_as_json(chosen.extra_body or {}),
+            concurrency=chosen.concurrency,
+            timeout=chosen.timeout,
+            retries=retries if isinstance(retries, Retries) else Retries(chosen.retries),
+            image=ImageOptions(chosen.image_format, chosen.image_detail, chosen.max_pixels),
             tell=tell,
         )
         if model == "auto":
             self.server = replace(self.server, model=_the_only_model(self.server))
         if self.server.hide(json.dumps(self.server.extra_body)) != json.dumps(self.server.extra_body):
             raise MedqDegError("extra_body holds the endpoint's key, which belongs in the environment alone")
-        self.give_up_after, self.max_cost = give_up_after, max_cost
+        self.give_up_after, self.max_cost = chosen.give_up_after, chosen.max_cost
         self.memory = Memory(self.server.model)
-        self.memory.dead_seconds = DEAD_SECONDS if give_up_after else math.inf
+        self.memory.dead_seconds = DEAD_SECONDS if chosen.give_up_after else math.inf
         if kind is not None:
             self.memory.looked = True
             self.memory.recognise(kind, "its host")

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any, Final, cast
 
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.models.base import Model
+from medq_deg.models.options import MAX_NEW_TOKENS, ServerOptions, TransformersOptions, make_options
 from medq_deg.models.published import find_published, resolve_published
 
 GROUP: Final = "medq_deg.models"
 """Entry point group of third parties' models, see `docs/models.md`."""
 
-MAX_NEW_TOKENS: Final = 32
-"""Longest answer in tokens, unless something else is said."""
-
 
 def load_model(
     name: str,
     *,
-    transformers: Mapping[str, Any],
+    transformers: TransformersOptions | Mapping[str, Any] | None = None,
     endpoint: str | None = None,
-    server: Mapping[str, Any] | None = None,
+    server: ServerOptions | Mapping[str, Any] | None = None,
+    batch: Path | None = None,
+    tell: Callable[[str], None] = lambda line: None,
     max_new_tokens: int | None = None,
     arguments: Mapping[str, Any] | None = None,
 ) -> Model:
@@ -35,11 +37,16 @@ def load_model(
         With `endpoint`, the name by which the server knows the model. Else, in this order: "demo"; the name of an entry
         point of the group ``medq_deg.models``, with what follows a colon given to it; a folder; a published model; a
         Hub id.
-    transformers, server : mapping
-        Options of `TransformersModel` and `EndpointModel`; ``retries`` as a number, and ``batch`` as the folder of
-        `medq_deg.models.batch_api.BatchModel`.
+    transformers : TransformersOptions or mapping, optional
+        Options of a model in transformers.
     endpoint : str, optional
         Address of an OpenAI-compatible server.
+    server : ServerOptions or mapping, optional
+        Options of a model behind it.
+    batch : Path, optional
+        Folder of `medq_deg.models.batch_api.BatchModel`, to ask through OpenAI's Batch API.
+    tell : callable, optional
+        Takes lines about what happens while a server is asked.
     max_new_tokens : int, optional
         Longest answer in tokens; by default 32, the preset of a published model behind an endpoint, or the plugin's.
     arguments : mapping, optional
@@ -50,13 +57,14 @@ def load_model(
     MedqDegError
         If there is no such model, or what it needs is not installed.
     """
+    here = make_options(TransformersOptions, transformers)
     if endpoint is not None:
-        _only_sampled(transformers, "an endpoint")
+        _only_sampled(here, "an endpoint")
         _no_arguments(arguments, "an endpoint")
-        return _endpoint(name, endpoint, dict(server or {}), max_new_tokens)
+        return _endpoint(name, endpoint, make_options(ServerOptions, server), max_new_tokens, batch=batch, tell=tell)
     plugin, _, argument = name.partition(":")
     if name != "demo" and plugin in (found := plugins()):
-        _only_sampled(transformers, "a plugin")
+        _only_sampled(here, "a plugin")
         try:
             make = found[plugin].load()
         except (ImportError, AttributeError) as error:
@@ -65,8 +73,6 @@ def load_model(
     _no_arguments(arguments, "a model in transformers")
     name = name if name == "demo" else resolve_published(name)
     try:
-        import torch
-
         from medq_deg.models.transformers_model import TransformersModel
     except ModuleNotFoundError as error:
         raise MedqDegError(f"{error.name} is not installed; install it with: pip install 'medq-deg[models]'") from None
@@ -78,30 +84,32 @@ def load_model(
         from medq_deg.demo.model import demo_model
 
         name = str(demo_model())
-    options = {**transformers, "max_new_tokens": MAX_NEW_TOKENS if max_new_tokens is None else max_new_tokens}
-    if options.get("workers") is None:
-        options["workers"] = 4 if torch.cuda.is_available() else 0
-    return TransformersModel(name, **options)
+    longest = MAX_NEW_TOKENS if max_new_tokens is None else max_new_tokens
+    return TransformersModel(name, here, max_new_tokens=longest)
 
 
-def _endpoint(name: str, url: str, options: dict[str, Any], max_new_tokens: int | None) -> Model:
+def _endpoint(
+    name: str,
+    url: str,
+    options: ServerOptions,
+    max_new_tokens: int | None,
+    *,
+    batch: Path | None,
+    tell: Callable[[str], None],
+) -> Model:
     """Return the model of that name behind an endpoint; what the user says goes before a published model's preset."""
     from medq_deg.models.endpoint import EndpointModel
-    from medq_deg.models.retry import Retries
 
     published = find_published(name)
     preset = published.preset if published is not None else {}
     served = published.api_name if published and published.api_name else name
-    if isinstance(options.get("retries"), int):
-        options["retries"] = Retries(count=options["retries"])
-    options["extra_body"] = {**preset.get("extra_body", {}), **(options.get("extra_body") or {})}
+    options = replace(options, extra_body={**preset.get("extra_body", {}), **(options.extra_body or {})})
     longest = preset.get("max_new_tokens", MAX_NEW_TOKENS) if max_new_tokens is None else max_new_tokens
-    folder = options.pop("batch", None)
-    if folder is None:
-        return EndpointModel(url, served, max_new_tokens=longest, **options)
+    if batch is None:
+        return EndpointModel(url, served, options, max_new_tokens=longest, tell=tell)
     from medq_deg.models.batch_api import BatchModel
 
-    return BatchModel(url, served, max_new_tokens=longest, folder=folder, **options)
+    return BatchModel(url, served, options, max_new_tokens=longest, tell=tell, folder=batch)
 
 
 def _make(
@@ -128,9 +136,9 @@ def _no_arguments(arguments: Mapping[str, Any] | None, kind: str) -> None:
         raise MedqDegError(f"--model-arg is for plugins, not for {kind}: {', '.join(arguments)}")
 
 
-def _only_sampled(options: Mapping[str, Any], kind: str) -> None:
-    if (votes := options.get("votes", "sampled")) != "sampled":
-        raise MedqDegError(f"votes must be sampled with {kind}, got {votes!r}")
+def _only_sampled(options: TransformersOptions, kind: str) -> None:
+    if options.votes != "sampled":
+        raise MedqDegError(f"votes must be sampled with {kind}, got {options.votes!r}")
 
 
 def plugins() -> dict[str, EntryPoint]:

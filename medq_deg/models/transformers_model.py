@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -20,12 +20,12 @@ from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.models.base import Queries, Query, Reply, spread_votes
 from medq_deg.models.batching import Prepared, RowsAhead, collate
+from medq_deg.models.options import MAX_NEW_TOKENS, TransformersOptions, make_options
 from medq_deg.models.orders import prompt_batches
 from medq_deg.models.pixels import limit_pixels
 from medq_deg.models.processors import load_processor
 from medq_deg.models.sampling import SAMPLING, finish_of, letter_tokens, repeat_votes, sample_votes, sampling_config
 
-VOTES: Final = ("sampled", "exact", "repeat")
 """Ways to get votes, see `TransformersModel`."""
 
 _NOT_NUMBERS = "the model's probabilities are not numbers; --dtype bfloat16 or float32 may help"
@@ -49,30 +49,12 @@ class TransformersModel:
     ----------
     name : str
         A local folder or a Hub id.
-    votes : {"sampled", "exact", "repeat"}
-        "sampled": answers sampled with one vision pass and one prefill per row. "exact": only the first token, in one
-        forward pass, with the probability of every option's letter; for models that answer with one token. "repeat":
-        the same answers as "sampled", slower, for models whose cache cannot be reordered.
+    options : TransformersOptions, optional
+        How it is loaded and asked; single values may be given by name instead, as in ``votes="exact"``.
     max_new_tokens : int
         Longest answer in tokens; 1 with exact votes.
-    batch_size : int
-        Most rows in a batch; halved for good when memory runs out.
-    workers : int
-        Processes that read, degrade and process images ahead; 0 does it in between, which suits a CPU.
-    max_pixels : int, optional
-        Larger images are scaled down to this many pixels first.
-    dtype : str
-        Name of a torch dtype, or "auto" for the checkpoint's.
     device : str
         torch device; "auto" takes this process's accelerator if there is one.
-    device_map : str, optional
-        As in transformers, to spread one model over several devices.
-    attn_implementation : str, optional
-        As in transformers, such as "sdpa" or "flash_attention_2".
-    revision : str, optional
-        Commit, tag or branch of a Hub id.
-    trust_remote_code : bool
-        Run code that comes with the checkpoint.
     loaded : (model, processor), optional
         A model in memory, such as one in training, and its processor. Nothing is loaded then, and `name` only names it.
 
@@ -92,39 +74,39 @@ class TransformersModel:
     def __init__(
         self,
         name: str,
+        options: TransformersOptions | None = None,
         *,
-        votes: str = "sampled",
-        max_new_tokens: int = 32,
-        batch_size: int = 8,
-        workers: int = 0,
-        max_pixels: int | None = None,
-        dtype: str = "auto",
+        max_new_tokens: int = MAX_NEW_TOKENS,
         device: str = "auto",
-        device_map: str | None = None,
-        attn_implementation: str | None = None,
-        revision: str | None = None,
-        trust_remote_code: bool = False,
         loaded: tuple[Any, Any] | None = None,
+        **more: Any,
     ) -> None:
-        _check(votes, dtype, workers, max_new_tokens=max_new_tokens, batch_size=batch_size, max_pixels=max_pixels)
-        if trust_remote_code:
+        chosen = make_options(TransformersOptions, options, **more)
+        _check(chosen.dtype, max_new_tokens)
+        if chosen.trust_remote_code:
             warnings.warn(f"code that comes with {name!r} will be run on this machine", stacklevel=2)
-        self.name, self.votes, self.batch_size, self.workers = name, votes, batch_size, workers
-        self.max_pixels = max_pixels
+        self.name, self.votes, self.batch_size = name, chosen.votes, chosen.batch_size
+        self.workers = (
+            (4 if torch.cuda.is_available() and loaded is None else 0) if chosen.workers is None else chosen.workers
+        )
+        self.max_pixels = chosen.max_pixels
         self.waited = 0.0
         if loaded is None:
-            source: dict[str, Any] = {"revision": revision or "main", "trust_remote_code": trust_remote_code}
-            options = {"dtype": dtype, "device_map": device_map, "attn_implementation": attn_implementation}
+            source: dict[str, Any] = {
+                "revision": chosen.revision or "main",
+                "trust_remote_code": chosen.trust_remote_code,
+            }
+            kept = {name: getattr(chosen, name) for name in ("dtype", "device_map", "attn_implementation")}
             processor = load_processor(name, **source)
-            self.model = _load(name, None if device_map else _device(device), {**source, **options})
-            self.inputs = Preparation(processor, max_pixels, partial(load_processor, name, **source))
+            self.model = _load(name, None if chosen.device_map else _device(device), {**source, **kept})
+            self.inputs = Preparation(processor, chosen.max_pixels, partial(load_processor, name, **source))
         else:
             self.model, processor = loaded
-            _check_picklable(processor, workers)
-            self.inputs = Preparation(processor, max_pixels)
+            _check_picklable(processor, self.workers)
+            self.inputs = Preparation(processor, chosen.max_pixels)
         tokenizer = processor.tokenizer
         self._decode = processor.batch_decode
-        longest = 1 if votes == "exact" else max_new_tokens
+        longest = 1 if chosen.votes == "exact" else max_new_tokens
         self.settings = sampling_config(self.model.generation_config, longest, tokenizer.pad_token_id)
         self._pad = 0 if self.settings.pad_token_id is None else self.settings.pad_token_id
         self._image_token = _image_token(self.model.config)
@@ -351,16 +333,11 @@ def _load(name: str, device: torch.device | None, options: Mapping[str, Any]) ->
         raise MedqDegError(f"model {name!r} cannot be loaded as an image-text-to-text model: {reason}") from error
 
 
-def _check(votes: str, dtype: str, workers: int, **counts: int | None) -> None:
-    if workers < 0:
-        raise MedqDegError(f"workers must be 0 or more, got {workers}")
-    if votes not in VOTES:
-        raise MedqDegError(f"unknown way to get votes {votes!r}; allowed: {', '.join(VOTES)}")
+def _check(dtype: str, max_new_tokens: int) -> None:
     if dtype != "auto" and not isinstance(getattr(torch, dtype, None), torch.dtype):
         raise MedqDegError(f"unknown dtype {dtype!r}; allowed: auto, or a torch dtype such as bfloat16")
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise MedqDegError(f"{name} must be 1 or more, got {count}")
+    if max_new_tokens < 1:
+        raise MedqDegError(f"max_new_tokens must be 1 or more, got {max_new_tokens}")
 
 
 def _device(name: str) -> torch.device:

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.report import text
+from medq_deg.reporting import text
 from medq_deg.review.auth import Auth, Session
 from medq_deg.review.pages import SEE_OTHER, STAY, Pages, Settings, StatusError
 from medq_deg.review.security import App, Guard

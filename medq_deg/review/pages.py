@@ -16,8 +16,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from medq_deg.data.schema import LETTERS
-from medq_deg.report import html as report_html
-from medq_deg.report import text
+from medq_deg.reporting import html as report_html
+from medq_deg.reporting import text
 from medq_deg.review.auth import SESSION_SECONDS, Auth, Limiter, Session
 from medq_deg.review.images import Images
 from medq_deg.review.store import Held, Place, Store

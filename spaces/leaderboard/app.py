@@ -1,6 +1,6 @@
 """A Space that shows the package's leaderboard page: submitted runs beside the paper's models.
 
-The page is `medq_deg.report.board`; Gradio only serves it, in a frame that may run the page's own script and nothing
+The page is `medq_deg.reporting.board`; Gradio only serves it, in a frame that may run the page's own script and nothing
 else. `board` does the work and needs no Gradio.
 """
 
@@ -17,7 +17,7 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 from medq_deg.errors import MedqDegError
-from medq_deg.report.board import render
+from medq_deg.reporting.board import render
 from medq_deg.results.leaderboard import published_entries, ranked
 from medq_deg.results.submitted import read_submitted
 

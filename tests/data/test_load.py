@@ -275,8 +275,8 @@ def test_a_cache_that_cannot_be_written_is_one_sentence(tmp_path: Path, monkeypa
 
 def test_a_run_and_a_report_follow_what_the_data_holds_now(built: Path, tmp_path: Path) -> None:
     from medq_deg.evaluation.run import evaluate
-    from medq_deg.report.collect import collect
-    from medq_deg.report.write import OTHER_IMAGES, _images
+    from medq_deg.reporting.collect import collect
+    from medq_deg.reporting.write import OTHER_IMAGES, _images
     from tests.evaluation.test_run import Echo
 
     folder = tmp_path / "data"

@@ -17,7 +17,7 @@ from medq_deg.evaluation.reparse import reparse
 from medq_deg.evaluation.run import Shard, evaluate
 from medq_deg.evaluation.sampling import sampling_of, worst
 from medq_deg.hub.entries import make_entries
-from medq_deg.report.write import write_report
+from medq_deg.reporting.write import write_report
 from medq_deg.results.sampling import sampling_note
 from medq_deg.results.score import score_run
 from tests.models.endpoint_rows import model

@@ -13,9 +13,9 @@ from PIL import Image
 
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.models.base import Query
-from medq_deg.models.chat import ImageOptions
 from medq_deg.models.endpoint import EndpointModel
 from medq_deg.models.load import load_model
+from medq_deg.models.options import ServerOptions
 from medq_deg.models.published import published_models
 from tests.models.endpoint_rows import IMAGE, OPTIONS, Rows, ask, model
 from tests.models.faulty_server import Asked, FaultyServer, serving
@@ -141,7 +141,7 @@ def test_images_are_shown_as_they_should_be() -> None:
         part, image = shown(server)
         assert set(part) == {"url"}
         assert image.format == "PNG"
-        jpeg = model(server.url, image=ImageOptions("jpeg", "low", 1000))
+        jpeg = model(server.url, image_format="jpeg", image_detail="low", max_pixels=1000)
         ask(jpeg)
         part, image = shown(server)
     assert part["detail"] == "low"
@@ -149,7 +149,7 @@ def test_images_are_shown_as_they_should_be() -> None:
     assert image.size == (31, 31)
     assert jpeg.describe()["picture"] == {"format": "jpeg", "detail": "low", "max_pixels": 1000}
     with serving(FaultyServer()) as server:
-        ask(model(server.url, image=ImageOptions("jpeg")))
+        ask(model(server.url, image_format="jpeg"))
         error = np.asarray(shown(server)[1], float) - np.asarray(IMAGE, float)
     assert np.sqrt((error**2).mean()) < 4
 
@@ -157,14 +157,14 @@ def test_images_are_shown_as_they_should_be() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("gif",), "unknown image format 'gif'"),
-        (("png", "huge"), "unknown image detail 'huge'"),
-        (("png", None, 0), "max_pixels must be 1 or more, got 0"),
+        ({"image_format": "gif"}, "unknown image format 'gif'"),
+        ({"image_detail": "huge"}, "unknown image detail 'huge'"),
+        ({"max_pixels": 0}, "max_pixels must be 1 or more, got 0"),
     ],
 )
-def test_images_cannot_be_shown_in_other_ways(options: tuple[Any, ...], said: str) -> None:
+def test_images_cannot_be_shown_in_other_ways(options: dict[str, Any], said: str) -> None:
     with pytest.raises((MedqDegError, UnknownNameError), match=said):
-        ImageOptions(*options)
+        ServerOptions(**options)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from medq_deg.cli.evaluate import _arguments
+from medq_deg.cli.options import read_arguments
 from medq_deg.errors import MedqDegError
 from medq_deg.models import load
 from medq_deg.models.load import load_model
@@ -98,7 +98,7 @@ def test_arguments_are_for_plugins_only(where: dict[str, Any]) -> None:
 
 
 def test_arguments_are_read_as_json_where_they_are_json() -> None:
-    assert _arguments(["a=1", "b=true", "c=bfloat16", 'd={"x": [1]}', "e="]) == {
+    assert read_arguments(["a=1", "b=true", "c=bfloat16", 'd={"x": [1]}', "e="]) == {
         "a": 1,
         "b": True,
         "c": "bfloat16",
@@ -107,9 +107,9 @@ def test_arguments_are_read_as_json_where_they_are_json() -> None:
     }
     for wrong in ("a", "=1", "a b=1"):
         with pytest.raises(MedqDegError, match="--model-arg must be KEY=VALUE"):
-            _arguments([wrong])
+            read_arguments([wrong])
     with pytest.raises(MedqDegError, match="gives 'a' twice"):
-        _arguments(["a=1", "a=2"])
+        read_arguments(["a=1", "a=2"])
 
 
 def test_a_name_that_is_nothing_is_refused() -> None:

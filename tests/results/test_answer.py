@@ -16,7 +16,7 @@ from medq_deg import demo
 from medq_deg.results.answer import CLASSES, answer, questions_needed, sureness
 from medq_deg.results.sampling import sampling_note
 from medq_deg.results.score import read_answered, score_run
-from tests.report.outcomes import SCRIPTS, run_of
+from tests.reporting.outcomes import SCRIPTS, run_of
 
 
 def scores(**changes: Any) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from medq_deg.errors import MedqDegError
-from medq_deg.report.board import FAMILIES, VIEWS, render
-from medq_deg.report.exports import write_leaderboard
+from medq_deg.reporting.board import FAMILIES, VIEWS, render
+from medq_deg.reporting.exports import write_leaderboard
 from medq_deg.results.leaderboard import Entry, leaderboard, published_entries, ranked
 from medq_deg.results.published import published_results
 from medq_deg.results.submitted import read_submitted

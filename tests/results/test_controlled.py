@@ -19,9 +19,9 @@ from medq_deg.evaluation.run import evaluate
 from medq_deg.evaluation.store import read_lines
 from medq_deg.hub.submit import prepare
 from medq_deg.models.base import Queries, Reply
-from medq_deg.report.collect import collect
-from medq_deg.report.controls import control_views
-from medq_deg.report.write import write_report
+from medq_deg.reporting.collect import collect
+from medq_deg.reporting.controls import control_views
+from medq_deg.reporting.write import write_report
 from medq_deg.results.compare import compare_runs
 from medq_deg.results.controlled import control_sentences
 from medq_deg.results.leaderboard import leaderboard

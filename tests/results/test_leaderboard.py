@@ -19,7 +19,7 @@ from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import intra_model_rule
 from medq_deg.models.published import published_models
-from medq_deg.report.exports import to_csv, to_json, to_markdown, write_leaderboard
+from medq_deg.reporting.exports import to_csv, to_json, to_markdown, write_leaderboard
 from medq_deg.results.leaderboard import (
     COLUMNS,
     FIGURES,
@@ -55,9 +55,9 @@ def mine(entries: list[Entry]) -> list[Entry]:
     ],
 )
 def test_the_shipped_figures_are_the_papers(shared: Path, table: str, shipped: str) -> None:
-    import medq_deg.report
+    import medq_deg.reporting
 
-    ours = Path(medq_deg.report.__file__).parent / "paper" / f"{shipped}.csv"
+    ours = Path(medq_deg.reporting.__file__).parent / "paper" / f"{shipped}.csv"
     assert ours.read_text() == (shared / "paper" / f"{table}.csv").read_text()
 
 

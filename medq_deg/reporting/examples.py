@@ -10,9 +10,9 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from medq_deg.data.schema import LETTERS
-from medq_deg.report import vector
-from medq_deg.report.hero import NAMES
-from medq_deg.report.text import shorten
+from medq_deg.reporting import vector
+from medq_deg.reporting.hero import NAMES
+from medq_deg.reporting.text import shorten
 from medq_deg.results.pairs import Pair, favourite
 
 _LONGEST: Final = 90

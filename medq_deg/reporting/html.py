@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from medq_deg.report import text
+from medq_deg.reporting import text
 
 TEMPLATES = Path(__file__).with_name("templates")
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from medq_deg.report import vector
-from medq_deg.report.text import shorten
+from medq_deg.reporting import vector
+from medq_deg.reporting.text import shorten
 from medq_deg.results.numbers import change_of_100
 from medq_deg.taxonomy import NO_DEGRADATION
 

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
-from medq_deg.report.collect import Run
-from medq_deg.report.drawing import MOST_RUNS
-from medq_deg.report.images import NO_IMAGES, Images
-from medq_deg.report.text import shorten
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.drawing import MOST_RUNS
+from medq_deg.reporting.images import NO_IMAGES, Images
+from medq_deg.reporting.text import shorten
 from medq_deg.results.pairs import OUTCOMES, outcome
 from medq_deg.taxonomy import NO_DEGRADATION, SEVERITY_NAMES
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.report.models import TRIALS, make_run
+from tests.reporting.models import TRIALS, make_run
 
 LETTERS = "ABCDEFGH"
 Votes = list[str | None]

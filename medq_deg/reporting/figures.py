@@ -12,8 +12,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from medq_deg.models.published import published_models
-from medq_deg.report.collect import Run
-from medq_deg.report.drawing import (
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.drawing import (
     COLOURS,
     FADED,
     INK,
@@ -25,7 +25,7 @@ from medq_deg.report.drawing import (
     Row,
     draw,
 )
-from medq_deg.report.text import decimal, percent, points, shorten, signed, words
+from medq_deg.reporting.text import decimal, percent, points, shorten, signed, words
 from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES, SKILLS, TASKS
 
 ORDER: Final[Mapping[str, Sequence[str]]] = {

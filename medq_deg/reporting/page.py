@@ -11,17 +11,17 @@ import medq_deg
 from medq_deg import demo
 from medq_deg.data.load import EMBEDDED
 from medq_deg.evaluation.missing import missing_sentences
-from medq_deg.report import text, verdicts
-from medq_deg.report.breaks import PLAIN
-from medq_deg.report.browser import Browser
-from medq_deg.report.collect import Run
-from medq_deg.report.controls import control_views
-from medq_deg.report.drawing import MARKS, MOST_RUNS, Figure
-from medq_deg.report.hero import NAMES
-from medq_deg.report.html import TEMPLATES, environment, policy
-from medq_deg.report.strip import strip_of
-from medq_deg.report.terms import TERMS, explained
-from medq_deg.report.view import SLIM, WIDE, Part
+from medq_deg.reporting import text, verdicts
+from medq_deg.reporting.breaks import PLAIN
+from medq_deg.reporting.browser import Browser
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.controls import control_views
+from medq_deg.reporting.drawing import MARKS, MOST_RUNS, Figure
+from medq_deg.reporting.hero import NAMES
+from medq_deg.reporting.html import TEMPLATES, environment, policy
+from medq_deg.reporting.strip import strip_of
+from medq_deg.reporting.terms import TERMS, explained
+from medq_deg.reporting.view import SLIM, WIDE, Part
 from medq_deg.results.compare import SETTINGS
 from medq_deg.results.numbers import more_or_fewer, of_100, range_of_100
 from medq_deg.results.pairs import OUTCOMES, SURE
@@ -40,7 +40,7 @@ def render(
 ) -> str:
     """Return the report as one HTML document.
 
-    Style and script are inline, and the page's policy forbids everything else, see `medq_deg.report.html`.
+    Style and script are inline, and the page's policy forbids everything else, see `medq_deg.reporting.html`.
     """
     filling = environment()
     filling.filters |= {

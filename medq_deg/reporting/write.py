@@ -13,13 +13,13 @@ from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls
 from medq_deg.evaluation.run import fingerprint
 from medq_deg.files import replace_file
-from medq_deg.report.browser import BUDGET, browse
-from medq_deg.report.card import card
-from medq_deg.report.collect import Run, collect, compare
-from medq_deg.report.figures import figures_of
-from medq_deg.report.images import NO_IMAGES, Images
-from medq_deg.report.page import about, render
-from medq_deg.report.view import parts_of
+from medq_deg.reporting.browser import BUDGET, browse
+from medq_deg.reporting.card import card
+from medq_deg.reporting.collect import Run, collect, compare
+from medq_deg.reporting.figures import figures_of
+from medq_deg.reporting.images import NO_IMAGES, Images
+from medq_deg.reporting.page import about, render
+from medq_deg.reporting.view import parts_of
 
 OTHER_IMAGES = (
     "The images come from data, or from a version of the degradations, other than a model was asked about: they may "

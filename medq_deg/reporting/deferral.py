@@ -9,8 +9,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from medq_deg.report import vector
-from medq_deg.report.hero import NAMES
+from medq_deg.reporting import vector
+from medq_deg.reporting.hero import NAMES
 from medq_deg.results.answer import MARGIN
 from medq_deg.results.numbers import change_of_100, of_100, range_of_100
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from medq_deg.report.breaks import PLAIN
-from medq_deg.report.text import points, words
+from medq_deg.reporting.breaks import PLAIN
+from medq_deg.reporting.text import points, words
 from medq_deg.results.leaderboard import Entry
 from medq_deg.results.numbers import change_of_100
 from medq_deg.results.parts import Cell

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from medq_deg.metrics import deferral
-from medq_deg.report.deferral import deferral_of, hundred
+from medq_deg.reporting.deferral import deferral_of, hundred
 
 WIDTHS = (1040, 358)
 

@@ -17,7 +17,7 @@ from medq_deg.evaluation.missing import missing_by_severity
 from medq_deg.evaluation.sampling import withhold
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import MetricWarning, add_page, inter_model, reliability, risk_coverage, summarize
-from medq_deg.report.text import shorten
+from medq_deg.reporting.text import shorten
 from medq_deg.results.answer import Answer, answer
 from medq_deg.results.controlled import ControlFigures, control_figures, match_blind
 from medq_deg.results.sampling import IDENTICAL

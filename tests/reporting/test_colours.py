@@ -11,7 +11,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from medq_deg.report.drawing import COLOURS, FADED, MARKS, SEVERITY_COLOURS, SEVERITY_MARKS
+from medq_deg.reporting.drawing import COLOURS, FADED, MARKS, SEVERITY_COLOURS, SEVERITY_MARKS
 
 VISION = {
     "all cones": np.eye(3),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from medq_deg.report.collect import Run
-from medq_deg.report.figures import NOUNS, ORDER, cells
-from medq_deg.report.text import between, percent, points, signed, words
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.figures import NOUNS, ORDER, cells
+from medq_deg.reporting.text import between, percent, points, signed, words
 
 MEANING = {
     "supported": "on severely degraded images it is less often right, yet agrees with itself as if it were not",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from medq_deg.report import vector
-from medq_deg.report.collect import Run
+from medq_deg.reporting import vector
+from medq_deg.reporting.collect import Run
 from medq_deg.results.numbers import of_100
 from medq_deg.results.published import PAPER_TRIALS, published_results
 from medq_deg.results.ranking import asked_of, findings

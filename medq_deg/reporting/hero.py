@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 from markupsafe import Markup
 
-from medq_deg.report import vector
+from medq_deg.reporting import vector
 from medq_deg.results.numbers import of_100
 
 NAMES: Final = {"L0": "Clean", "L1": "Mild", "L2": "Severe"}

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from medq_deg import demo
-from medq_deg.report.write import write_report
-from tests.report.models import Faltering, make_run
+from medq_deg.reporting.write import write_report
+from tests.reporting.models import Faltering, make_run
 
 HOSTILE_NAME = "evil/<script>alert(1)</script> \"quoted\" 'single' $x_1$ 🩻"
 HOSTILE = (

@@ -1,6 +1,6 @@
 """The controls of runs as the page shows them: sentences, and the tables behind them. Nothing is drawn here.
 
-Safe deferral has a section of its own, see `medq_deg.report.deferral`.
+Safe deferral has a section of its own, see `medq_deg.reporting.deferral`.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from medq_deg.report.collect import Run
-from medq_deg.report.text import between, percent, points, signed
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.text import between, percent, points, signed
 from medq_deg.results.controlled import ControlFigures, control_sentences
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
-from medq_deg.report.board import render
+from medq_deg.reporting.board import render
 from medq_deg.results.leaderboard import COLUMNS, FIGURES, WITH_INTERVAL, Entry, shown
 from medq_deg.storable import no_formula
 
@@ -54,7 +54,7 @@ def to_json(entries: Iterable[Entry]) -> str:
 
 
 def to_html(entries: Iterable[Entry]) -> str:
-    """Return a page that works by itself, see `medq_deg.report.board`."""
+    """Return a page that works by itself, see `medq_deg.reporting.board`."""
     return render(list(entries))
 
 

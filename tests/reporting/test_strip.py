@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from medq_deg import demo
-from medq_deg.report import strip
-from medq_deg.report.collect import Run, collect
+from medq_deg.reporting import strip
+from medq_deg.reporting.collect import Run, collect
 from medq_deg.results import ranking
 from medq_deg.results.published import published_results
-from tests.report.models import Faltering, make_run
+from tests.reporting.models import Faltering, make_run
 
 
 @pytest.fixture(scope="module")

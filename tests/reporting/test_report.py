@@ -18,14 +18,14 @@ from medq_deg import demo
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import calibration_shift, reliability
 from medq_deg.models.published import published_models
-from medq_deg.report import figures
-from medq_deg.report.collect import collect, compare
-from medq_deg.report.page import notes
-from medq_deg.report.write import write_report
+from medq_deg.reporting import figures
+from medq_deg.reporting.collect import collect, compare
+from medq_deg.reporting.page import notes
+from medq_deg.reporting.write import write_report
 from medq_deg.results.pairs import OUTCOMES
 from medq_deg.results.score import score_run
-from tests.report.conftest import HOSTILE, HOSTILE_NAME
-from tests.report.models import Faltering, make_run
+from tests.reporting.conftest import HOSTILE, HOSTILE_NAME
+from tests.reporting.models import Faltering, make_run
 
 SECTIONS = ("answer", "where", "rows", "how", "all", "settings")
 

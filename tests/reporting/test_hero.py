@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from medq_deg.report import hero
+from medq_deg.reporting import hero
 
 LEVELS = {
     "L0": {"accuracy": 0.9, "agreement": 0.9},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from medq_deg.report import breaks
+from medq_deg.reporting import breaks
 
 
 def cell(questions: int, change: float, half: float = 0.05, verdict: str = "undecided") -> dict[str, Any]:

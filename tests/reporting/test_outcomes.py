@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from medq_deg import demo
-from medq_deg.report.browser import browse
-from medq_deg.report.collect import collect
-from medq_deg.report.figures import reliability, risk_coverage
-from medq_deg.report.images import Images
-from medq_deg.report.page import render
-from medq_deg.report.view import parts_of
-from tests.report.outcomes import SCRIPTS, run_of
+from medq_deg.reporting.browser import browse
+from medq_deg.reporting.collect import collect
+from medq_deg.reporting.figures import reliability, risk_coverage
+from medq_deg.reporting.images import Images
+from medq_deg.reporting.page import render
+from medq_deg.reporting.view import parts_of
+from tests.reporting.outcomes import SCRIPTS, run_of
 
 FOLD = {1280: 800, 390: 844}
 """Width and height of a first screen."""

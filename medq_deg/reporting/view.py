@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from medq_deg.report import breaks, hero
-from medq_deg.report.collect import Run
-from medq_deg.report.deferral import Deferral, deferral_of
-from medq_deg.report.examples import Example, example_of
-from medq_deg.report.figures import NOUNS, ORDER
-from medq_deg.report.images import Images
+from medq_deg.reporting import breaks, hero
+from medq_deg.reporting.collect import Run
+from medq_deg.reporting.deferral import Deferral, deferral_of
+from medq_deg.reporting.examples import Example, example_of
+from medq_deg.reporting.figures import NOUNS, ORDER
+from medq_deg.reporting.images import Images
 from medq_deg.results.answer import Answer
 from medq_deg.results.numbers import range_of_100
 from medq_deg.results.pairs import Pair, Share, clearest, pairs_of, sure_and_wrong

@@ -13,8 +13,8 @@ import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
 from medq_deg.data.schema import LETTERS
-from medq_deg.report.images import Images
-from medq_deg.report.text import shorten
+from medq_deg.reporting.images import Images
+from medq_deg.reporting.text import shorten
 from medq_deg.results.answer import Answer
 from medq_deg.results.pairs import Pair, favourite
 from medq_deg.storable import visible

@@ -15,9 +15,9 @@ from markupsafe import Markup
 
 import medq_deg
 from medq_deg.models.published import GROUPS
-from medq_deg.report.board_details import Table, details
-from medq_deg.report.html import TEMPLATES, environment, policy
-from medq_deg.report.text import points
+from medq_deg.reporting.board_details import Table, details
+from medq_deg.reporting.html import TEMPLATES, environment, policy
+from medq_deg.reporting.text import points
 from medq_deg.results.leaderboard import YOURS, Entry
 from medq_deg.results.numbers import change_of_100, of_100
 from medq_deg.results.published import PAPER_TRIALS
