@@ -107,6 +107,10 @@ def build(
     MedqDegError
         For an unknown or no source, no clean question, a skipped row where `strict` is set, and a folder that another
         process builds in or that holds another build or something else.
+
+    Examples
+    --------
+    >>> build({"folder": Path("my_questions")}, Path("data"))  # doctest: +SKIP
     """
     check_seed(seed)
     if workers < 1:

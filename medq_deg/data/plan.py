@@ -72,7 +72,7 @@ class PlannedRow:
     keep_marking: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Plan(Sequence[PlannedRow]):
     """The rows to make, in the order of the questions; a sequence of `PlannedRow`.
 
@@ -102,6 +102,15 @@ class Plan(Sequence[PlannedRow]):
         if isinstance(index, slice):
             return Plan(self.rows[index], self.seed, self.unmet)
         return self.rows[index]
+
+    def __repr__(self) -> str:
+        counts = ", ".join(f"{name} {count}" for name, count in self.counts().items())
+        return f"<plan of {len(self)} rows, seed {self.seed}: {counts}>"
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<tr><td>{name}</td><td>{count}</td></tr>" for name, count in self.counts().items())
+        head = "<tr><th>degradation</th><th>rows</th></tr>"
+        return f"<p>{len(self)} rows, seed {self.seed}</p><table><thead>{head}</thead><tbody>{lines}</tbody></table>"
 
     def counts(self) -> dict[str, int]:
         """Return the number of rows of each degradation, clean rows as "none"."""

@@ -35,7 +35,7 @@ class Severities:
     source: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Degradation:
     """One degradation.
 
@@ -133,6 +133,18 @@ class Degradation:
             if missing := [name for name in self.argument_names if name not in {**self._defaults, **parameters}]:
                 raise MedqDegError(f"{self.name}: a strength must give {', '.join(missing)}")
             self.check_parameters(parameters)
+
+    def __repr__(self) -> str:
+        levels = "; ".join(
+            f"L{severity}: {describe(values) or 'no parameter'}" for severity, values in self.parameters.items()
+        )
+        return f"<{self.name}: {self.summary} ({', '.join(self.modalities)}) {levels}>"
+
+    def _repr_html_(self) -> str:
+        """Return it on an image of the demonstration set: the original, L1 and L2."""
+        from medq_deg.degradations.gallery import html_of
+
+        return html_of(self)
 
     @property
     def parameters(self) -> Mapping[int, Parameters]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
-from medq_deg.degradations.degradation import describe
+from medq_deg.degradations.degradation import Degradation, describe
 from medq_deg.degradations.folder import output_of
 from medq_deg.degradations.registry import DEGRADATIONS
 from medq_deg.degradations.scans import Reading, degrade_scan, read_scan
@@ -66,13 +66,16 @@ def make_panels(
     seed: int = 0,
     *,
     once: bool = False,
+    only: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Panel]:
     """Degrade each image by everything that suits its modality, with a seed from its name and the type.
 
-    With `once`, each type is shown on the first image that it suits, and no other.
+    With `once`, each type is shown on the first image that it suits, and no other; with `only`, one type is shown.
     """
     pairs = [(subject, name) for subject in subjects for name in APPLICABLE[subject.modality]]
+    if only is not None:
+        pairs = [(subject, name) for subject, name in pairs if name == only]
     if once:
         shown = {name: subject for subject, name in reversed(pairs)}
         pairs = [(shown[name], name) for name in DEGRADATIONS if name in shown]
@@ -84,6 +87,17 @@ def make_panels(
         panels.append(Panel(subject, name, (subject.scan.image, first, second)))
     progress(len(pairs), len(pairs))
     return panels
+
+
+def html_of(entry: Degradation) -> str:
+    """Return a degradation as a piece of HTML: what it is, and the first image of the demonstration set it suits."""
+    from medq_deg.demo import showcase
+
+    name, modality, image = next(each for each in showcase() if each[1] in entry.modalities)
+    subject = Subject(name, modality, MedicalImage(image, "PNG", modality))
+    (panel,) = (each for each in make_panels([subject], only=entry.name))
+    row = "display: grid; grid-template-columns: repeat(3, 1fr); gap: .5rem; max-width: 60rem"
+    return _section(panel).replace('<div class="row">', f'<div style="{row}">')
 
 
 def write_gallery(panels: Sequence[Panel], folder: Path) -> tuple[Path, Path]:

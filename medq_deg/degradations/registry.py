@@ -6,21 +6,54 @@ them, a function that returns either, or a module whose types are `declared`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import html
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from types import MappingProxyType, ModuleType
+from types import ModuleType
 from typing import Any, Final
 
 from medq_deg import taxonomy
 from medq_deg.degradations import types
-from medq_deg.degradations.degradation import DECLARED, Degradation
+from medq_deg.degradations.degradation import DECLARED, Degradation, describe
 from medq_deg.errors import MedqDegError
 
 ENTRY_POINTS: Final = "medq_deg.degradations"
 
 _known: dict[str, Degradation] = {}
 
-DEGRADATIONS: Final[Mapping[str, Degradation]] = MappingProxyType(_known)
+
+class Degradations(Mapping[str, Degradation]):
+    """Degradations by name, which cannot be changed but by `register`; shown as a list of names, or a table."""
+
+    def __getitem__(self, name: str) -> Degradation:
+        return _known[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_known)
+
+    def __len__(self) -> int:
+        return len(_known)
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} degradations: {', '.join(self)}>"
+
+    def _repr_html_(self) -> str:
+        heads = "".join(f"<th>{head}</th>" for head in ("type", "category", "modalities", "L1", "L2", "what it is"))
+        lines = [
+            (
+                each.name,
+                each.category,
+                ", ".join(each.modalities),
+                *map(describe, each.parameters.values()),
+                each.summary,
+            )
+            for each in self.values()
+        ]
+        body = "".join(f"<tr>{''.join(f'<td>{html.escape(cell)}</td>' for cell in line)}</tr>" for line in lines)
+        return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+DEGRADATIONS: Final = Degradations()
 """Every degradation by its canonical name: the paper's in its order, then those that were added."""
 
 
