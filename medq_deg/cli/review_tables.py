@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Column, Table
 
 from medq_deg.cli.console import console
-from medq_deg.report.text import between, decimal, percent, words
+from medq_deg.reporting.text import between, decimal, percent, words
 from medq_deg.review.report import Rate, Report, Times
 from medq_deg.review.results import RULES
 from medq_deg.review.terms import REASONS
