@@ -17,9 +17,9 @@ from medq_deg.evaluation.merge import merge
 from medq_deg.evaluation.reparse import reparse
 from medq_deg.evaluation.store import RunFolder
 from medq_deg.hub.submit import prepare, prepare_results
-from medq_deg.report.collect import collect
-from medq_deg.report.exports import EXPORTS
-from medq_deg.report.write import write_report
+from medq_deg.reporting.collect import collect
+from medq_deg.reporting.exports import EXPORTS
+from medq_deg.reporting.write import write_report
 from medq_deg.results.compare import compare_runs
 from medq_deg.results.leaderboard import leaderboard
 from medq_deg.results.score import score_run

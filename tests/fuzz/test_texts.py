@@ -19,8 +19,8 @@ from medq_deg.models.chat import answers_of, cost_of, usage_of
 from medq_deg.models.parsing import PARSERS, parse_answer
 from medq_deg.models.retry import failure_of_status, retry_after
 from medq_deg.models.wire import parse
-from medq_deg.report.board import render
-from medq_deg.report.exports import to_csv, to_json, to_markdown
+from medq_deg.reporting.board import render
+from medq_deg.reporting.exports import to_csv, to_json, to_markdown
 from medq_deg.results.leaderboard import published_entries, ranked
 from medq_deg.results.submitted import read_submitted
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
