@@ -260,7 +260,8 @@ def _add_copies(image: NDArray[Any], weights: tuple[float, ...], *, up: bool, ro
         shift = round(number * height / (len(weights) + 1)) * (1 if up else -1)
         start, stop = max(rows.start + shift, 0), min(rows.stop + shift, height)
         if start < stop:
-            result[start - shift - rows.start : stop - shift - rows.start] += np.float32(weight) * image[start:stop]
+            part = result[start - shift - rows.start : stop - shift - rows.start]
+            cv2.scaleAdd(image[start:stop].astype(np.float32, copy=False), weight, part, part)
     return result
 
 
