@@ -99,26 +99,24 @@ def to_bytes(image: FloatImage, *, truncate: bool) -> ByteImage:
     return result
 
 
-def bytes_by_rows(
-    image: ByteImage, function: Callable[[slice], FloatImage], *, truncate: bool, least: int = _LEAST_PART
-) -> ByteImage:
+def bytes_by_rows(image: ByteImage, function: Callable[[slice], FloatImage], *, truncate: bool) -> ByteImage:
     """Return the rounded result, of the shape of an image of bytes, of a function that makes some rows of it.
 
     No array of floats of the image's size is made: the memory of those goes back to the system at the end of each
     call, and is slow to come by anew.
     """
     result = np.empty(image.shape, np.uint8)
-    for rows in parts(len(image), _FLOATS_A_BYTE * image.nbytes, least):
+    for rows in parts(len(image), _FLOATS_A_BYTE * image.nbytes):
         result[rows] = to_bytes(function(rows), truncate=truncate)
     return result
 
 
-def parts(length: int, total_bytes: int, least: int = _LEAST_PART) -> Iterator[slice]:
-    """Cut an axis into parts of about a megabyte each, of an array that takes `total_bytes`, and of `least` or more.
+def parts(length: int, total_bytes: int) -> Iterator[slice]:
+    """Cut an axis into parts of about a megabyte each, of an array that takes `total_bytes`.
 
     What is done part by part stays in the processor's cache and needs no second array of the image's size, which for
     a large image takes longer to come by than to fill.
     """
-    step = max(length * _PART_BYTES // max(total_bytes, 1), least)
+    step = max(length * _PART_BYTES // max(total_bytes, 1), _LEAST_PART)
     for start in range(0, length, step):
         yield slice(start, min(start + step, length))

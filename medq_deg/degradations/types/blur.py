@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 from scipy.special import ive
 
-from medq_deg.degradations.arrays import ByteImage, FloatImage, bytes_by_rows, side, to_bytes
+from medq_deg.degradations.arrays import ByteImage, FloatImage, side, to_bytes
 from medq_deg.degradations.degradation import Severities, published
 
 _FINE_BELOW = 0.7  # px of sigma below which a Gaussian is the discrete one
@@ -118,66 +118,33 @@ def line_kernel(length: float, degrees: float) -> FloatImage:
     return np.asarray(kernel / kernel.sum(), np.float32)
 
 
-def filter_line(image: NDArray[Any], kernel: FloatImage, rows: slice | None = None) -> FloatImage:
+def filter_line(image: FloatImage, kernel: FloatImage) -> FloatImage:
     """Filter an image, continued by reflection, with a symmetric kernel of few cells that are not zero.
 
     The kernel is cut into tiles that are small enough for a direct sum, and those that hold a part of the line are
     summed about their own place; a line of very many cells goes to OpenCV as it is.
-
-    Parameters
-    ----------
-    image : (H, W) or (H, W, 3) float32 or uint8
-    kernel : (2r+1, 2r+1) float32
-    rows : slice, optional
-        The rows that are wanted; all by default.
-
-    Returns
-    -------
-    float32, of the wanted rows
     """
-    kernel, down, across = _trimmed(kernel)
-    rows = rows or slice(0, len(image))
-    top, bottom = max(rows.start - down, 0), min(rows.stop + down, len(image))
-    above, below = down - (rows.start - top), down - (bottom - rows.stop)
-    source = image[top:bottom].astype(np.float32, copy=False)
-    padded = cv2.copyMakeBorder(source, above, below, across, across, cv2.BORDER_REFLECT)
-    height, width = rows.stop - rows.start, image.shape[1]
+    middle = kernel.shape[0] // 2
+    rows, columns = np.flatnonzero(kernel.any(axis=1)), np.flatnonzero(kernel.any(axis=0))
+    down, across = (max(middle - line[0], line[-1] - middle) for line in (rows, columns))
+    kernel = np.ascontiguousarray(kernel[middle - down : middle + down + 1, middle - across : middle + across + 1])
     if kernel.size < _DIRECT_CELLS or np.count_nonzero(kernel) > _SPARSE_CELLS:
-        whole = cv2.filter2D(padded, -1, kernel, borderType=cv2.BORDER_REFLECT)
-        return np.asarray(whole[down : down + height, across : across + width], np.float32)
-    total = np.zeros((height, *image.shape[1:]), np.float32)
-    for upper in range(0, kernel.shape[0], _TILE):
+        return np.asarray(cv2.filter2D(image, -1, kernel, borderType=cv2.BORDER_REFLECT), np.float32)
+    height, width = image.shape[:2]
+    padded = cv2.copyMakeBorder(image, down, down, across, across, cv2.BORDER_REFLECT)
+    total = np.zeros_like(image)
+    for top in range(0, kernel.shape[0], _TILE):
         for left in range(0, kernel.shape[1], _TILE):
-            tile = kernel[upper : upper + _TILE, left : left + _TILE]
+            tile = kernel[top : top + _TILE, left : left + _TILE]
             if not tile.any():
                 continue
             r, c = np.flatnonzero(tile.any(axis=1)), np.flatnonzero(tile.any(axis=0))
             tile = np.ascontiguousarray(tile[r[0] : r[-1] + 1, c[0] : c[-1] + 1])
-            y, x = upper + r[0], left + c[0]
-            part = padded[y : y + height + tile.shape[0] - 1, x : x + width + tile.shape[1] - 1]
-            moved = cv2.filter2D(part, -1, tile, anchor=(0, 0), borderType=cv2.BORDER_REFLECT)[:height, :width]
-            cv2.add(total, moved, total)
+            y, x = top + r[0], left + c[0]
+            source = padded[y : y + height + tile.shape[0] - 1, x : x + width + tile.shape[1] - 1]
+            part = cv2.filter2D(source, -1, tile, anchor=(0, 0), borderType=cv2.BORDER_REFLECT)[:height, :width]
+            cv2.add(total, part, total)
     return total
-
-
-def _trimmed(kernel: FloatImage) -> tuple[FloatImage, int, int]:
-    """Return a kernel without its empty outer rows and columns, and how far it reaches down and across."""
-    middle = kernel.shape[0] // 2
-    rows, columns = np.flatnonzero(kernel.any(axis=1)), np.flatnonzero(kernel.any(axis=0))
-    down, across = (int(max(middle - line[0], line[-1] - middle)) for line in (rows, columns))
-    inner = kernel[middle - down : middle + down + 1, middle - across : middle + across + 1]
-    return np.ascontiguousarray(inner), down, across
-
-
-def _motion_on_bytes(
-    image: ByteImage, rng: Generator, *, truncate: bool, length: float, angles: tuple[float, float]
-) -> ByteImage:
-    kernel = line_kernel(length * side(image), rng.uniform(*angles))
-    if np.count_nonzero(kernel) > _SPARSE_CELLS:  # one Fourier transform of the whole is quicker
-        return to_bytes(filter_line(image, kernel), truncate=truncate)
-    # Each part is read with what the line reaches around it.
-    least = 2 * kernel.shape[0]
-    return bytes_by_rows(image, lambda rows: filter_line(image, kernel, rows), truncate=truncate, least=least)
 
 
 _ANY = (0.0, 180.0)
@@ -203,7 +170,6 @@ _ANY = (0.0, 180.0)
         ),
     },
     reference="Gonzalez and Woods, sec. 5.6",
-    on_bytes=_motion_on_bytes,
 )
 def motion_blur(image: FloatImage, rng: Generator, *, length: float, angles: tuple[float, float]) -> FloatImage:
     """Blur along a line: the patient, the probe or the camera moved evenly during the exposure.
