@@ -76,7 +76,7 @@ def test_a_build_on_a_cluster_is_the_build_of_this_machine(cluster: Cluster, tmp
 @pytest.fixture(scope="session")
 def long(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A data set of which two workers make a file in about half a second."""
-    return write(tmp_path_factory.mktemp("sets") / "long", rows(1600, 256), 16)
+    return write(tmp_path_factory.mktemp("sets") / "long", rows(800, 256), 16)
 
 
 def finished(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
@@ -180,4 +180,4 @@ def test_two_jobs_on_one_folder_are_refused(small: Path, long: Path, cluster: Cl
         job.kill()
         job.wait()
     assert command("degrade", long, out, "--workers", 2).returncode == 0
-    assert len(read(out)) == 1600
+    assert len(read(out)) == 800
