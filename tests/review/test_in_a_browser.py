@@ -5,6 +5,7 @@ Skipped where playwright or Chromium are missing. Where axe-playwright-python is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -77,14 +78,18 @@ def states(review: Served) -> dict[str, int]:
         return dict(tables.execute("SELECT state, COUNT(*) FROM assignments GROUP BY state").fetchall())
 
 
-def test_from_login_to_the_end_by_keyboard_alone(open_page: Open, few: Catalogue, tmp_path: Path) -> None:
-    with served(few, tmp_path / "r.sqlite") as review:
+def test_from_login_to_the_end_by_keyboard_alone(
+    open_page: Open, few: Catalogue, demo_catalogue: Catalogue, tmp_path: Path
+) -> None:
+    # All 85 questions of the demonstration set where MEDQ_WHOLE_REVIEW is set, else six of them.
+    catalogue = demo_catalogue if "MEDQ_WHOLE_REVIEW" in os.environ else few
+    with served(catalogue, tmp_path / "r.sqlite") as review:
         token = review.auth.invite("Ann")
         page = open_page(review)
         page.keyboard.type(token)  # the field has the focus
         page.keyboard.press("Enter")
         page.wait_for_selector(".degradation")
-        for number in range(len(few)):
+        for number in range(len(catalogue)):
             # Of one question the first degradation is deleted, of the others everything is kept.
             if number == 0:
                 page.keyboard.press("3")
@@ -100,10 +105,13 @@ def test_from_login_to_the_end_by_keyboard_alone(open_page: Open, few: Catalogue
                 keep_all(page)
             next_question(page)
         assert "review is complete" in page.inner_text("h1")
-        assert states(review) == {"done": len(few)}
+        assert states(review) == {"done": len(catalogue)}
         with review.store.database.reading() as tables:
             deleted = tables.execute("SELECT reason, comment FROM verdicts WHERE verdict = 'delete'").fetchall()
         assert [tuple(row) for row in deleted] == [("severe_too_degraded", "enter and k are letters here")]
+        page.keyboard.press("u")  # the end can be undone too
+        page.wait_for_selector(".degradation")
+        assert states(review) == {"done": len(catalogue) - 1, "open": 1}
 
 
 def test_undo_by_keyboard_also_over_the_question_before(open_page: Open, review: Served) -> None:
