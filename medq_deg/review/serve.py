@@ -8,6 +8,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -70,21 +71,13 @@ def serve(
     if not 0 <= port <= 65_535:
         raise MedqDegError(f"a port is 0 to 65535, got {port}")
     alone = is_loopback(host)
-    with_database = Database(path, create=True)
-    try:
-        invited = Auth(with_database).invited()
-        if not alone and not invited:
-            raise MedqDegError(
-                f"others can reach {host}, and nobody is invited: give each reviewer a token with "
-                f"`medq-deg review invite NAME --db {path}` first, or leave out --host"
-            )
-        if public_url and not invited:
-            raise MedqDegError(
-                f"others can reach {public_url}, and nobody is invited: give each reviewer a token with "
-                f"`medq-deg review invite NAME --db {path}` first"
-            )
-        store = Store(with_database, catalogue, slots)
-        listening = _listen(host, port)
+    with ExitStack() as held:
+        # The port first, so that nothing is made, and nobody let in, before all is right.
+        listening = held.enter_context(_bound(host, port))
+        database = _opened(path, public_url or ("" if alone else host))
+        held.callback(database.close)
+        invited = Auth(database).invited()
+        store = Store(database, catalogue, slots)
         settings = Settings(public_url, local=alone and not public_url, hosts=_hosts(alone, public_url))
         config = uvicorn.Config(
             make_app(store, settings),
@@ -94,6 +87,7 @@ def serve(
             proxy_headers=bool(public_url),
             forwarded_allow_ips=trusted_proxy or HOST,
             timeout_graceful_shutdown=3,
+            backlog=512,
             lifespan="off",
         )
         address = public_url or f"http://{_shown(host)}:{listening.getsockname()[1]}/"
@@ -102,8 +96,21 @@ def serve(
         if browser and not public_url:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         uvicorn.Server(config).run(sockets=[listening])
-    finally:
-        with_database.close()
+
+
+def _opened(path: Path, reached: str) -> Database:
+    """Open the database, unless others can reach an address and nobody is invited."""
+    told = (
+        f"others can reach {reached}, and nobody is invited: give each reviewer a token with "
+        f"`medq-deg review invite NAME --db {path}` first"
+    )
+    if reached and not path.exists():
+        raise MedqDegError(told)
+    database = Database(path, create=True)
+    if reached and not Auth(database).invited():
+        database.close()
+        raise MedqDegError(told)
+    return database
 
 
 def is_loopback(host: str) -> bool:
@@ -141,14 +148,14 @@ def _hosts(alone: bool, public_url: str) -> tuple[str, ...] | None:
     return ("localhost", "127.0.0.1", "[::1]") if alone else None
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _bound(host: str, port: int) -> socket.socket:
+    """Return a socket that has its port, and does not listen yet."""
     address = host.strip("[]")
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((address, port))
-        listening.listen(512)
     except OSError as error:
         listening.close()
         if error.errno == errno.EADDRINUSE:

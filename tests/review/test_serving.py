@@ -134,6 +134,7 @@ def test_a_port_in_use_is_named(run: Any, tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         refused(run("review", "demo", "--db", tmp_path / "r.sqlite", "--port", port), str(port), "in use", "--port")
+    assert list(tmp_path.iterdir()) == []  # nothing was made for it
     refused(run("review", "demo", "--db", tmp_path / "r.sqlite", "--port", 99999), "99999", "65535")
 
 
