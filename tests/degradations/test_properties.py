@@ -143,3 +143,16 @@ def test_severity_means_the_same_at_any_resolution() -> None:
         at_large = cv2.resize(degrade(large, name, 2, 9), small.shape[::-1], interpolation=cv2.INTER_AREA)
         at_small = degrade(small, name, 2, 9)
         assert np.abs(at_large.astype(float) - at_small).mean() < 5, name
+
+
+@pytest.mark.parametrize("name", [name for name in DEGRADATION_NAMES if DEGRADATIONS[name].on_bytes])
+@pytest.mark.parametrize("rounding", ["nearest", "truncate"])
+def test_what_is_made_of_bytes_part_by_part_is_the_rounded_whole(name: str, rounding: str) -> None:
+    for source in ("mri_liver", "skin_nevus_photo"):
+        image = np.asarray(cv2.resize(demo_image(source), (530, 701)))
+        for severity in (1, 2):
+            whole = degrade(image.astype(np.float32), name, severity, 5, value_range=(0, 255)).clip(0, 255)
+            made = degrade(image, name, severity, 5, rounding=rounding)
+            difference = np.abs(made - (np.floor(whole) if rounding == "truncate" else np.rint(whole)))
+            assert difference.max() <= 1, (name, source)
+            assert difference.mean() < 0.01, (name, source)
