@@ -31,7 +31,7 @@ from medq_deg.data.sources import LoadReport, SourceRecord, registry
 from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
 from medq_deg.encoding import Encoding
 from medq_deg.engines.local import Engine, LocalEngine
-from medq_deg.errors import MedqDegError
+from medq_deg.errors import MedqDegError, shown
 from medq_deg.files import clear_parts, file_hash, hold_folder, read_json, replace_file
 from medq_deg.seeds import check_seed, derive_seed
 from medq_deg.taxonomy import SEVERITY_NAMES
@@ -208,9 +208,9 @@ def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
         return found
     begun = out / _WORK / "settings.json"
     if any((out / "data").glob("*.parquet")):
-        _check_same(out, read_json(begun) if begun.exists() else {}, wanted)
+        _check_same(out, _held(begun), wanted)
         return None
-    if begun.exists() and read_json(begun) == wanted:
+    if _held(begun) == wanted:
         return None
     # Nothing that is final was written yet: a build with other settings, or of a source since repaired, starts anew.
     _tidy(out)
@@ -221,10 +221,19 @@ def _claim(out: Path, settings: BuildSettings) -> dict[str, Any] | None:
     return None
 
 
+def _held(begun: Path) -> dict[str, Any]:
+    """Return the settings of a build that was begun; nothing if they cannot be read, since it is then another."""
+    try:
+        found = read_json(begun) if begun.exists() else {}
+    except MedqDegError:
+        found = {}
+    return found if isinstance(found, dict) else {}
+
+
 def _check_same(out: Path, before: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     changed = [key for key in wanted if before.get(key) != wanted[key]]
     if changed:
-        told = "; ".join(f"{key} was {before.get(key)!r}, is {wanted[key]!r}" for key in changed)
+        told = "; ".join(f"{key} was {shown(before.get(key))}, is {shown(wanted[key])}" for key in changed)
         raise MedqDegError(f"{out}: holds a build with other settings: {told}. Choose another folder")
 
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from medq_deg.data.schema import Question
 from medq_deg.data.sources import LoadReport, SourceRecord
 from medq_deg.encoding import encode_png
 from medq_deg.errors import ImageError, MedqDegError
-from medq_deg.files import replace_file
+from medq_deg.files import parse_json, replace_file
 from medq_deg.images import open_image
+from medq_deg.taxonomy import MODALITIES
 
 
 @dataclass(frozen=True)
@@ -95,6 +98,30 @@ def write_pairs(pairs: Iterable[CleanPair], path: Path) -> None:
 
 
 def read_pairs(path: Path) -> list[CleanPair]:
-    """Read what `write_pairs` wrote."""
+    """Read what `write_pairs` wrote; raise `MedqDegError` that names the line if it is something else."""
+    pairs = []
     with path.open("rb") as file:
-        return [CleanPair(Question.of_row(found["question"]), found["image"]) for found in map(json.loads, file)]
+        for number, line in enumerate(file, 1):
+            try:
+                found = parse_json(line)
+                pairs.append(CleanPair(_question(found["question"]), _name(found["image"])))
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+                raise MedqDegError(
+                    f"{path}, line {number}: is no clean question; remove the folder {path.parent} to begin anew"
+                ) from None
+    return pairs
+
+
+def _question(found: Mapping[str, Any]) -> Question:
+    question = Question.of_row(found)
+    question.check()
+    texts = (question.question_id, question.modality, question.source, *question.options, *question.skills)
+    if question.modality not in MODALITIES or not all(isinstance(text, str) for text in texts):
+        raise TypeError
+    return question
+
+
+def _name(found: object) -> str:
+    if not isinstance(found, str) or not re.fullmatch("[0-9a-f]{64}", found):
+        raise TypeError
+    return found

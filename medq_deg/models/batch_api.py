@@ -288,7 +288,12 @@ class _State:
     def __init__(self, folder: Path) -> None:
         self.path = folder / _STATE
         folder.mkdir(parents=True, exist_ok=True)
-        self._batches: dict[str, dict[str, Any]] = read_json(self.path) if self.path.exists() else {}
+        held = read_json(self.path) if self.path.exists() else {}
+        if not isinstance(held, dict) or not all(
+            isinstance(batch, dict) and isinstance(batch.get("collected"), bool) for batch in held.values()
+        ):
+            raise MedqDegError(f"{self.path}: does not say which batches are under way; remove it to send them anew")
+        self._batches: dict[str, dict[str, Any]] = held
 
     def open(self) -> Iterator[str]:
         return (name for name, batch in self._batches.items() if not batch["collected"])

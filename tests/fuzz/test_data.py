@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from medq_deg.data.build import build
 from medq_deg.data.load import open_data
 from medq_deg.data.schema import COLUMNS, MANIFEST
+from medq_deg.data.sources import LoadReport
 from medq_deg.data.verify import verify
 from medq_deg.errors import MedqDegError
 from tests.data.sources_of_demo import write_folder
@@ -87,20 +88,33 @@ def test_a_shard_with_nothing_in_a_column_is_listed(column: str, built: Path, tm
     answer_of(lambda: list(open_data(str(folder))))
 
 
-def test_a_build_to_go_on_with_is_refused_if_its_working_files_are_damaged(tmp_path: Path) -> None:
+def test_a_build_goes_on_or_begins_anew_or_says_which_of_its_working_files_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     source = write_folder(tmp_path / "mine", count=2)
-    build({"folder": source}, tmp_path / "whole")
-    settings = json.loads((tmp_path / "whole" / MANIFEST).read_text())["settings"]
-    work = tmp_path / "out" / ".build"
+    kept = tmp_path / "kept"
+    with monkeypatch.context() as patch:
+        patch.setattr("medq_deg.data.build.make_plan", lambda *given, **options: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            build({"folder": source}, kept)
+    names = ("settings.json", "clean.jsonl", "report.json")
+    out = tmp_path / "out"
 
     @inputs(0.02)
     @given(st.data())
     def check(data: st.DataObject) -> None:
-        shutil.rmtree(tmp_path / "out", ignore_errors=True)
-        work.mkdir(parents=True)
-        (work / "settings.json").write_bytes(data.draw(damaged_bytes(json.dumps(settings, indent=2).encode())))
-        made, told = answer_of(lambda: build({"folder": source}, tmp_path / "out"))
-        assert told is not None or made["settings"] == settings
+        path = _copy(kept, out) / ".build" / data.draw(st.sampled_from(names))
+        whole = path.read_bytes()
+        if data.draw(st.booleans()):
+            lines = [json.loads(line) for line in whole.splitlines()] if path.suffix == ".jsonl" else json.loads(whole)
+            held = data.draw(damaged(lines))
+            records = held if path.suffix == ".jsonl" and isinstance(held, list) else [held]
+            path.write_bytes(b"\n".join(json.dumps(record).encode() for record in records) + b"\n")
+        else:
+            path.write_bytes(data.draw(damaged_bytes(whole)))
+        answer_of(lambda: build({"folder": source}, out))
+        if (out / "load_report.json").exists():
+            answer_of(lambda: LoadReport.of(json.loads((out / "load_report.json").read_text())))
 
     check()
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from medq_deg.hub.entries import merge
 from medq_deg.hub.submit import prepare_results
+from medq_deg.models.batch_api import _State
 from medq_deg.models.chat import answers_of, cost_of, usage_of
 from medq_deg.models.parsing import PARSERS, parse_answer
 from medq_deg.models.retry import failure_of_status, retry_after
@@ -139,3 +140,18 @@ def test_any_name_of_data_model_or_degradation_is_known_or_refused(name: Any) ->
     answer_of(lambda: resolve_degradation(name))
     answer_of(lambda: resolve_severity(name))
     answer_of(lambda: resolve_modality(name))
+
+
+BATCHES = {"batch_1": {"requests": 3, "collected": False}, "batch_2": {"requests": 1, "collected": True}}
+
+
+def test_a_damaged_list_of_batches_is_read_or_refused_and_nothing_is_sent_twice_in_silence(tmp_path: Path) -> None:
+    path = _State(tmp_path).path
+
+    @inputs(0.01)
+    @given(damaged(BATCHES).map(lambda held: json.dumps(held).encode()) | damaged_bytes(json.dumps(BATCHES).encode()))
+    def check(content: bytes) -> None:
+        path.write_bytes(content)
+        answer_of(lambda: list(_State(tmp_path).open()))
+
+    check()

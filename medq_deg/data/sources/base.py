@@ -225,13 +225,17 @@ class LoadReport:
 
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> LoadReport:
-        """Return the report that `as_dict` told of."""
+        """Return the report that `as_dict` told of; raise `MedqDegError` if it is none."""
         report = cls()
-        report.rows_read, report.rows_kept = told["rows_read"], told["rows_kept"]
-        report.unknown_modalities.update(told["unknown_modalities"])
-        report.unknown_skills.update(told["unknown_skills"])
-        for group, places in ((report._skipped, told["skipped"]), (report._notes, told["notes"])):
-            group.update({text: _Places(found["count"], list(found["first"])) for text, found in places.items()})
+        try:
+            report.rows_read, report.rows_kept = int(told["rows_read"]), int(told["rows_kept"])
+            report.unknown_modalities.update({str(name): int(n) for name, n in told["unknown_modalities"].items()})
+            report.unknown_skills.update({str(name): int(n) for name, n in told["unknown_skills"].items()})
+            for group, places in ((report._skipped, told["skipped"]), (report._notes, told["notes"])):
+                for text, found in places.items():
+                    group[text] = _Places(int(found["count"]), [str(place) for place in found["first"]])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+            raise MedqDegError("the load report of this build is damaged; build into another folder") from None
         return report
 
     def reasons(self) -> str:
