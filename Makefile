@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo test test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
+.PHONY: demo docs test test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -14,6 +14,10 @@ test: $(VENV)/.test
 
 # What the tests of the pages need besides Chromium; without it they skip.
 browser: $(VENV)/.browser
+
+# The site, into site/: strictly, and without a network.
+docs: $(VENV)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 # The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
@@ -84,7 +88,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'
@@ -98,6 +102,10 @@ $(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev]'
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.docs: $(VENV)/.test
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev,docs]'
+	touch $@
 
 $(VENV)/.browser: $(VENV)/.test
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev,browser]'
