@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medq_deg.data.build import READERS
 from medq_deg.data.clean import collect
 from medq_deg.data.sources import LoadReport
+from medq_deg.data.sources.registry import ours
 from medq_deg.data.sources.release import read_release
 from medq_deg.harness.asked import choose
 from medq_deg.harness.imported import import_results
@@ -104,7 +104,7 @@ SOURCES: dict[str, Source] = {
 def _read(kind: str, path: Path, out: Path) -> int:
     """Read a source to its end, as `medq-deg build` does; return the rows that were used."""
     report = LoadReport()
-    reader = read_release if kind == "release" else READERS[kind]
+    reader = read_release if kind == "release" else ours()[kind].read
     kept = collect(reader(path, report), out, report)
     assert len(kept) + sum(report.skipped.values()) >= 0
     assert "Traceback" not in str(report)
