@@ -63,9 +63,9 @@ def test_every_task_reads_all_rows_of_its_split_with_their_images(pushed: Path) 
             )  # fmt: skip
             text, image = sample.input[0].content
             assert text.text == row["question"]
-            head, _, data = image.image.partition(",")
+            head, _, content = image.image.partition(",")
             assert head == "data:image/png;base64"
-            shown = open_image(base64.b64decode(data))
+            shown = open_image(base64.b64decode(content))
             assert np.array_equal(np.asarray(shown), np.asarray(data[place]["image"]))
 
 
