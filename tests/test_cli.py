@@ -231,11 +231,11 @@ def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_
 
 
 def test_the_demo_model_is_asked_what_it_was_not_trained_on_unless_told_otherwise(run) -> None:  # type: ignore[no-untyped-def]
-    code, out, errors = run("evaluate", "--model", "demo", "--dry-run", "1")
+    code, out, errors = run("evaluate", "--model", "demo", "--try", "1")
     assert code == 0
     assert "demo-test-" in out
     assert "no test of it" not in errors
-    code, out, errors = run("evaluate", "--model", "demo", "--data", "demo", "--dry-run", "1")
+    code, out, errors = run("evaluate", "--model", "demo", "--data", "demo", "--try", "1")
     assert code == 0
     assert "demo-test-" not in out
     assert "no test of it" in errors

@@ -7,10 +7,12 @@ import warnings
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from medq_deg import __version__
 from medq_deg.cli.console import console, errors, say
 from medq_deg.cli.data import building, data
+from medq_deg.cli.doctor import checking
 from medq_deg.cli.evaluate import evaluating
 from medq_deg.cli.harness import harnesses
 from medq_deg.cli.images import images
@@ -18,11 +20,39 @@ from medq_deg.cli.results import results
 from medq_deg.cli.review import review
 from medq_deg.errors import MedqDegError
 
+ORDER = (
+    "demo", "list", "gallery", "degrade", "build", "data", "review", "evaluate", "merge", "reparse", "import-results",
+    "score", "report", "compare", "leaderboard", "submit", "enable", "disable", "doctor",
+)  # fmt: skip
+"""The commands in the order of the work."""
+
+
+class InOrder(TyperGroup):
+    """The commands in the order of the work."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return their names; one that is not in `ORDER` comes last."""
+        return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """Return a command, with no type beside its options that take no value."""
+        return _bare_flags(super().get_command(ctx, name), ctx)
+
+
+def _bare_flags(command: Any, ctx: Any) -> Any:
+    for parameter in command.params if command is not None else ():
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _bare_flags(inner, ctx)
+    return command
+
+
 app = typer.Typer(
     name="medq-deg",
+    cls=InOrder,
     help="Can a vision-language model still be trusted when the medical image is bad?",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -33,6 +63,7 @@ app.add_typer(evaluating)
 app.add_typer(harnesses)
 app.add_typer(results)
 app.add_typer(review, name="review")
+app.add_typer(checking)
 
 # The base of all that typer says about arguments; typer has no name of its own for it.
 UsageError: Any = typer.BadParameter.__base__
@@ -42,7 +73,8 @@ def main() -> None:
     """Run the command line; what the user did wrong is one line and exit code 2."""
     warnings.showwarning = lambda message, *where: say(f"warning: {' '.join(str(message).split())}")
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except MedqDegError as error:
         _fail(str(error))
     except UsageError as error:

@@ -11,7 +11,8 @@ from rich.text import Text
 from medq_deg.cli.console import PlainConsole, console
 from medq_deg.cli.controls import print_controls
 from medq_deg.cli.tables import print_answer
-from medq_deg.results.leaderboard import FIGURES, Entry, one_line, shown
+from medq_deg.results.columns import FIGURES
+from medq_deg.results.leaderboard import Entry, one_line, shown
 
 _LEADERBOARD = ("rank", "model", "group", *FIGURES)
 

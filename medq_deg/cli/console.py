@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,39 @@ from medq_deg.evaluation.progress import Progress as RunProgress
 from medq_deg.storable import REPLACEMENT, storable
 
 
+class Output:
+    """How the command that runs shows its work.
+
+    Attributes
+    ----------
+    quiet : bool
+        Whether progress and notes are left out.
+    json : bool
+        Whether standard output is kept for the result as JSON.
+    depth : int
+        How many commands run, one within the other.
+    result : dict
+        What the command and those that it calls have told.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.start()
+
+    def start(self, *, quiet: bool = False, json: bool = False) -> None:
+        """Forget what was, for another command."""
+        self.quiet, self.json = quiet, json
+        self.result: dict[str, Any] = {}
+
+
+OUTPUT = Output()
+
+
+def tell_result(**values: Any) -> None:
+    """Add to the result that `--json` prints."""
+    OUTPUT.result.update(values)
+
+
 class PlainConsole(Console):
     """A console that shows every text as it is: names of models, files and folders are no markup and no commands.
 
@@ -25,6 +59,11 @@ class PlainConsole(Console):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print, unless standard output is kept for JSON."""
+        if self.stderr or not OUTPUT.json:
+            super().print(*objects, **options)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterator[Segment]:
         """Yield what is written, without control characters in its text."""
@@ -42,7 +81,14 @@ LINE_EVERY = 30.0
 
 def say(message: str) -> None:
     """Print a line about the work to standard error, as it is."""
-    errors.print(message, markup=False, highlight=False)
+    if not OUTPUT.quiet:
+        errors.print(message, markup=False, highlight=False)
+
+
+def say_next(*words: object) -> None:
+    """Name the command that comes next, as it can be typed: each word is quoted where a shell asks for it."""
+    if OUTPUT.depth <= 1:  # the last word is that of the command that was typed
+        say(f"next: {' '.join(shlex.quote(str(word)) for word in words)}")
 
 
 @contextmanager
@@ -56,7 +102,7 @@ def bar(what: str) -> Iterator[Callable[..., None]]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=errors, transient=True, disable=not errors.is_terminal) as progress:
+    with Progress(*columns, console=errors, transient=True, disable=OUTPUT.quiet or not errors.is_terminal) as progress:
         task = progress.add_task(what, total=None, rate="", note="")
 
         def update(done: int, total: int, note: str = "") -> None:

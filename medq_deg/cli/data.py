@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from medq_deg.cli.console import bar, console, errors, say, stages
+from medq_deg.cli.console import bar, console, errors, say, say_next, stages, tell_result
 from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, opened_engine
+from medq_deg.cli.long import long_command
 from medq_deg.cli.options import Seed
 
 building = typer.Typer()
@@ -16,6 +17,7 @@ data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_
 
 
 @building.command(epilog="Example: medq-deg build --folder mine/ --out medq-deg-data/")
+@long_command
 def build(
     out: Annotated[Path, typer.Option(help="Folder of the result; the same folder goes on with a stopped build.")],
     folder: Annotated[
@@ -24,7 +26,7 @@ def build(
     gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
     omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
     medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
-    quotas: Annotated[str | None, typer.Option(help="`published`: the paper's counts of each type.")] = None,
+    quotas: Annotated[Literal["published"] | None, typer.Option(help="The paper's counts of each type.")] = None,
     questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that make images.")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop, with nothing written, if a row is unusable.")] = False,
@@ -59,7 +61,7 @@ def build(
             sources,
             out,
             seed=seed,
-            quotas=quotas,  # type: ignore[arg-type]  # checked where it is used
+            quotas=quotas,
             questions=questions,
             encoding=encoding,
             engine=started,
@@ -71,6 +73,8 @@ def build(
     report = LoadReport.of(read_json(out / REPORT))
     _show(str(report))
     _show(f"{out}: {rows}; fingerprint {manifest['fingerprint'][:16]}")
+    tell_result(manifest=manifest, skipped=report.skipped)
+    say_next("medq-deg", "evaluate", "--model", "MODEL", "--data", out, "--out", "runs/my-model")
     if report.skipped:
         raise typer.Exit(1)
 
@@ -81,6 +85,7 @@ def _show(text: str) -> None:
 
 
 @data.command("verify", epilog="Example: medq-deg data verify medq-deg-data/")
+@long_command
 def data_verify(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `medq-deg build` wrote.")],
     sample: Annotated[int, typer.Option(help="Degraded images to make again and compare.")] = 50,
@@ -97,8 +102,11 @@ def data_verify(
         f"{result.rows} rows checked, {result.remade} images made again, {len(result.problems)} problems",
         highlight=False,
     )
+    tell_result(rows=result.rows, remade=result.remade, problems=list(result.problems))
     if result.problems:
+        say_next("medq-deg", "build", "--out", "ANOTHER_FOLDER", "--help")
         raise typer.Exit(1)
+    say_next("medq-deg", "review", folder)
 
 
 @data.command("push", epilog="Example: medq-deg data push medq-deg-data/ --repo my-org/medq-deg --private")
@@ -111,6 +119,7 @@ def data_push(
     from medq_deg.hub.push import push
 
     _show(push(folder, repo, private=private))
+    say_next("medq-deg", "evaluate", "--model", "MODEL", "--data", repo, "--out", "runs/my-model")
 
 
 @data.command(

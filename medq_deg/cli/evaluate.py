@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.cli.console import bar, console, run_progress, say, stages, tell_failure
+from medq_deg.cli.console import bar, console, run_progress, say, say_next, stages, tell_failure, tell_result
+from medq_deg.cli.long import long_command
 from medq_deg.cli.options import PANELS, Seed, read_arguments, with_model_options
 from medq_deg.cli.results import report, score
 from medq_deg.errors import MedqDegError
@@ -28,6 +29,7 @@ _CONTROLS = "Controls, see docs/controls.md"
 
 
 @evaluating.command(epilog="Example: medq-deg evaluate --model Qwen/Qwen2.5-VL-7B-Instruct --data DIR --out runs/qwen")
+@long_command
 @with_model_options
 def evaluate(
     transformers: TransformersOptions,
@@ -36,7 +38,7 @@ def evaluate(
         str, typer.Option(help="Hub id, folder, published model, `demo`, plugin, or with --endpoint a served name.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --dry-run.")
+        Path | None, typer.Option(help="Folder of the run; the same folder continues it. Needed unless --try.")
     ] = None,
     data: Annotated[
         str | None,
@@ -55,7 +57,9 @@ def evaluate(
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Argument of a plugin's model; may be repeated.")
     ] = None,
     parser: Annotated[Parser, typer.Option(help="Answer parser, see docs/answers.md.")] = "strict",
-    dry_run: Annotated[int, typer.Option(help="Show prompt and parsed answers of N rows, write nothing.")] = 0,
+    try_rows: Annotated[
+        int, typer.Option("--try", metavar="N", help="Show prompt and parsed answers of N rows, write nothing.")
+    ] = 0,
     keep_going: Annotated[
         bool, typer.Option("--keep-going", help="Go on even if the first 20 rows show that hardly a vote can be read.")
     ] = False,
@@ -99,13 +103,14 @@ def evaluate(
     from medq_deg.evaluation.planning import plan_sentences
     from medq_deg.evaluation.processes import processes
     from medq_deg.evaluation.rows import text_columns
-    from medq_deg.evaluation.run import Shard, try_rows
+    from medq_deg.evaluation.run import Shard
     from medq_deg.evaluation.run import evaluate as run
+    from medq_deg.evaluation.run import try_rows as try_some
     from medq_deg.models.load import load_model
 
-    if batch and (endpoint is None or dry_run or controls):
-        raise MedqDegError("--batch needs --endpoint, and is neither for --dry-run nor for --controls")
-    if out is None and not dry_run:
+    if batch and (endpoint is None or try_rows or controls):
+        raise MedqDegError("--batch needs --endpoint, and is neither for --try nor for --controls")
+    if out is None and not try_rows:
         raise MedqDegError("--out is needed: the folder of the run")
     runs = _runs(out, orders, image, subset, every=controls)
     for _, each in runs:
@@ -128,8 +133,8 @@ def evaluate(
             max_new_tokens=max_new_tokens,
             arguments=read_arguments(model_arg or []),
         )
-    if dry_run or out is None:
-        print_dry_run(try_rows(loaded, rows, dry_run, trials=trials, seed=seed, parser=parser, controls=runs[0][1]))
+    if try_rows or out is None:
+        print_dry_run(try_some(loaded, rows, try_rows, trials=trials, seed=seed, parser=parser, controls=runs[0][1]))
         return
     failed = 0
     for (folder, asked), plan in zip(runs, plans, strict=True):
@@ -157,13 +162,16 @@ def evaluate(
             raise typer.Exit(130) from None
         if not quiet:
             print_summary(summary, folder, loaded)
+            tell_result(run=str(folder), rows=summary.rows, answered=summary.answered, failed=summary.failed)
         if summary.stopped:
             raise typer.Exit(130)
         failed += summary.failed
     if failed and not quiet:
         raise MedqDegError(f"{failed} rows failed; the same command asks them again")
     if controls and not quiet:
-        console.print(f"now: medq-deg report {runs[0][0]} {runs[2][0]} --blind {runs[1][0]}", soft_wrap=True)
+        say_next("medq-deg", "report", runs[0][0], runs[2][0], "--blind", runs[1][0])
+    elif not quiet:
+        say_next("medq-deg", "score", runs[0][0])
 
 
 def _runs(
@@ -201,6 +209,7 @@ def _say_all(sentences: list[str]) -> None:
 
 
 @evaluating.command(epilog="Example: medq-deg merge runs/part1 runs/part2 --out runs/whole")
+@long_command
 def merge(
     runs: Annotated[
         list[str],
@@ -223,9 +232,12 @@ def merge(
     with fetched(runs) as folders:
         answered, rows = put_together(folders, target)
     console.print(f"{answered} of {rows} rows answered; run in {target}", highlight=False, soft_wrap=True)
+    tell_result(run=str(target), answered=answered, rows=rows)
+    say_next("medq-deg", "score", target)
 
 
 @evaluating.command(epilog="Example: medq-deg reparse runs/my-model --parser vlmevalkit --out runs/my-model-vlmevalkit")
+@long_command
 def reparse(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run; it stays as it is.")],
     out: Annotated[Path | None, typer.Option(help="Folder of the new run; by default RUN-PARSER beside it.")] = None,
@@ -241,9 +253,12 @@ def reparse(
     with bar("reading") as progress:
         changed, answered = read_again(run, out, parser, progress=progress)
     console.print(f"{changed} of {answered} rows have other votes now; run in {out}", highlight=False, soft_wrap=True)
+    tell_result(run=str(out), changed=changed, answered=answered)
+    say_next("medq-deg", "compare", run, out)
 
 
 @evaluating.command(epilog="Example: medq-deg demo --out runs/demo")
+@long_command
 def demo(
     out: Annotated[Path, typer.Option(help="Folder of the run; the same folder continues it.")] = Path("runs/demo"),
 ) -> None:
@@ -254,3 +269,4 @@ def demo(
     evaluate(TransformersOptions(), ServerOptions(), model="demo", out=out, data="demo-held-out")
     score(out, coverage=1.0)
     report([out], out=out / "report.html")
+    say_next("medq-deg", "evaluate", "--model", "MODEL", "--data", "demo", "--out", "runs/my-model")

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from medq_deg.cli.console import console, say, stages
+from medq_deg.cli.console import console, say, say_next, stages, tell_result
 from medq_deg.cli.data import data
-from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.cli.long import long_command
+from medq_deg.errors import MedqDegError
+from medq_deg.models.options import Parser
 
 harnesses = typer.Typer()
 
-FORMATS = ("vlmevalkit", "lmms-eval", "lm-eval")
-
 
 @data.command("export", epilog="Example: medq-deg data export medq-deg-data/ --format vlmevalkit --out vlmevalkit/")
+@long_command
 def data_export(
     name: Annotated[str, typer.Argument(metavar="DATA", help="A folder or a name, as in `medq-deg evaluate --data`.")],
-    form: Annotated[str, typer.Option("--format", help=f"Harness: {', '.join(FORMATS)}.")],
+    form: Annotated[Literal["vlmevalkit", "lmms-eval", "lm-eval"], typer.Option("--format", help="The harness.")],
     out: Annotated[Path, typer.Option(help="Folder of the result.")],
     votes: Annotated[int, typer.Option(help="Answers sampled per row.")] = 10,
     severity: Annotated[str | None, typer.Option(help="Only these, such as 0,2.")] = None,
@@ -33,8 +34,6 @@ def data_export(
     from medq_deg.harness.tasks import export_lm_eval, export_lmms_eval
     from medq_deg.harness.vlmevalkit import export_vlmevalkit
 
-    if form not in FORMATS:
-        raise UnknownNameError("format", form, FORMATS)
     if hub_cache and form != "vlmevalkit":
         raise MedqDegError(f"--hub-cache is for vlmevalkit, not for {form}")
     severities = read_severities(severity)
@@ -49,20 +48,25 @@ def data_export(
     for path in written:
         _show(str(path))
     _show(f"{len(asked)} rows, {votes} votes each")
+    tell_result(written=[str(path) for path in written], rows=len(asked), votes=votes)
+    say_next("medq-deg", "import-results", "FILE", "--from", form, "--data", name, "--out", "runs/my-model")
 
 
 @harnesses.command(
     "import-results",
     epilog="Example: medq-deg import-results logs/*.eval --from inspect --data DIR --out runs/my-model",
 )
+@long_command
 def import_results(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Result files of one model.")],
-    harness: Annotated[str, typer.Option("--from", help="Harness: inspect, vlmevalkit, lmms-eval or lm-eval.")],
+    harness: Annotated[
+        Literal["inspect", "vlmevalkit", "lmms-eval", "lm-eval"], typer.Option("--from", help="The harness.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of the run.")],
     name: Annotated[str, typer.Option("--data", help="The data that was asked, as in `medq-deg evaluate`.")] = "demo",
     model: Annotated[str | None, typer.Option(help="Name of the model; inspect-ai's logs tell it.")] = None,
     parser: Annotated[
-        str | None, typer.Option(help="Answer parser; by default that of an inspect-ai log, else strict.")
+        Parser | None, typer.Option(help="Answer parser; by default that of an inspect-ai log, else strict.")
     ] = None,
     subset: Annotated[int | None, typer.Option(help="The --subset that the data was exported with.")] = None,
     partial: Annotated[
@@ -87,6 +91,8 @@ def import_results(
     if made.answered < made.rows:
         say(f"{made.rows - made.answered} rows have no answer: score them with --coverage below 1")
     _show(f"{out}: {made.answered} of {made.rows} rows answered, {made.trials} votes each")
+    tell_result(run=str(out), answered=made.answered, rows=made.rows, trials=made.trials)
+    say_next("medq-deg", "score", out)
 
 
 def _show(text: str) -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
-from medq_deg.cli.console import bar, console, errors, say
+from medq_deg.cli.console import bar, console, errors, say, say_next, tell_result
 from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, degrade_rows, is_dataset, opened_engine
+from medq_deg.cli.long import long_command
 from medq_deg.cli.options import Seed
-from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import resolve_degradation, resolve_modality, resolve_severity
 
 if TYPE_CHECKING:
@@ -35,7 +36,10 @@ Frame: TypeAlias = Annotated[
 ]
 
 
-@images.command(epilog="Example: medq-deg degrade scans/ degraded/ --type low_dose --severity 2 --window lung --seed 7")
+@images.command(
+    epilog="Example: medq-deg degrade scans/ degraded/ --degradation low_dose --severity 2 --window lung --seed 7"
+)
+@long_command
 def degrade(
     source: Annotated[
         str,
@@ -50,7 +54,7 @@ def degrade(
     ],
     kind: Annotated[
         str | None,
-        typer.Option("--type", "-t", metavar="TYPE", help="Degradation; `medq-deg list` shows them."),
+        typer.Option("--degradation", "--type", "-t", metavar="NAME", help="`medq-deg list` shows them."),
     ] = None,
     severity: Annotated[
         str | None, typer.Option("--severity", "-s", metavar="S", help="0 clean, 1 mild, 2 severe.")
@@ -63,7 +67,9 @@ def degrade(
         bool, typer.Option("--keep-burned-in", help="Write images that say that text is burned into them.")
     ] = False,
     keep_marking: Annotated[bool, typer.Option("--keep-marking", help="Keep coloured markings sharp.")] = False,
-    rounding: Annotated[str, typer.Option(help="nearest, or truncate as the paper's authors did.")] = "nearest",
+    rounding: Annotated[
+        Literal["nearest", "truncate"], typer.Option(help="truncate as the paper's authors did.")
+    ] = "nearest",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
     image_format: Format = None,
     png_level: PngLevel = None,
@@ -138,7 +144,9 @@ def degrade(
     if not os.path.lexists(source):
         raise MedqDegError(f"{source}: no such file or folder")
     if name is None or level is None:
-        raise MedqDegError(f"{'--type' if name is None else '--severity'} is needed for files of images and scans")
+        raise MedqDegError(
+            f"{'--degradation' if name is None else '--severity'} is needed for files of images and scans"
+        )
     options |= {"reading": Reading(window, frame, burned_in), "encoding": encoding}
     if not Path(source).is_dir():
         chosen = image_format is not None or png_level is not None
@@ -162,6 +170,8 @@ def _degrade_file(
         raise MedqDegError(f"{output} exists: use --overwrite to replace it")
     for note in degrade_file(source, output, name, level, seed, **options):
         say(note)
+    tell_result(written=[str(output)], skipped=[])
+    say_next("medq-deg", "gallery", "gallery/", "--image", source, *_of(options))
 
 
 def _degrade_folder(
@@ -180,25 +190,35 @@ def _degrade_folder(
         highlight=False,
         soft_wrap=True,
     )
+    tell_result(written=[str(path) for path in report.written], skipped=[str(path) for path in report.skipped])
+    say_next("medq-deg", "build", "--folder", source, "--out", "medq-deg-data/")
     if report.skipped:
         raise typer.Exit(1)
 
 
+def _of(options: dict[str, Any]) -> tuple[str, ...]:
+    return ("--modality", str(options["modality"])) if options["modality"] else ()
+
+
 @images.command("list", epilog="Example: medq-deg list models")
 def list_names(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="degradations, or models: the published ones.")] = (
-        "degradations"
-    ),
+    what: Annotated[
+        Literal["degradations", "models"], typer.Argument(metavar="WHAT", help="degradations, or the published models.")
+    ] = "degradations",
 ) -> None:
     """List the degradations, whom they suit and how strong they are; or the published models and how to run them."""
     from medq_deg.cli import tables
 
-    if what not in ("degradations", "models"):
-        raise UnknownNameError("list", what, ("degradations", "models"))
-    tables.print_models() if what == "models" else tables.print_degradations()
+    if what == "models":
+        tables.print_models()
+        say_next("medq-deg", "evaluate", "--model", "Qwen2.5-VL-7B", "--data", "demo", "--out", "runs/qwen")
+    else:
+        tables.print_degradations()
+        say_next("medq-deg", "gallery", "gallery/")
 
 
 @images.command(epilog="Example: medq-deg gallery gallery/ --image scan.png --modality CT")
+@long_command
 def gallery(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder for gallery.html and gallery.png.")],
     image: Annotated[
@@ -225,5 +245,8 @@ def gallery(
         images = [Subject(name, of, MedicalImage(image, "PNG")) for name, of, image in demo_set.showcase()]
     with bar("degrading") as progress:
         panels = make_panels(images, seed, once=once, progress=progress)
-    for path in write_gallery(panels, out):
+    written = write_gallery(panels, out)
+    for path in written:
         console.print(f"written: {path}", highlight=False, soft_wrap=True)
+    tell_result(written=[str(path) for path in written])
+    say_next("medq-deg", "degrade", "IN", "OUT", "--degradation", panels[0].degradation, "--severity", 2)

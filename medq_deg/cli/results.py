@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.cli.console import bar, console, stages
+from medq_deg.cli.console import OUTPUT, bar, console, say, say_next, stages, tell_result
+from medq_deg.cli.long import long_command
 from medq_deg.errors import MedqDegError
+from medq_deg.results.columns import Column
 
 results = typer.Typer()
 
@@ -21,6 +23,7 @@ Coverage = Annotated[float, typer.Option(help="Least share of rows that must be 
 
 
 @results.command(epilog="Example: medq-deg score runs/my-model")
+@long_command
 def score(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of a run.")],
     coverage: Coverage = 1.0,
@@ -35,9 +38,12 @@ def score(
     result = score_run(run, coverage=coverage, blind=blind)
     print_scores(result)
     _written(run / "metrics.json")
+    tell_result(**{**OUTPUT.result, **result})
+    say_next("medq-deg", "report", run)
 
 
 @results.command(epilog="Example: medq-deg compare runs/model-a runs/model-b")
+@long_command
 def compare(
     first: Annotated[Path, typer.Argument(metavar="RUN_A", help="Folder of a run.")],
     second: Annotated[Path, typer.Argument(metavar="RUN_B", help="Folder of a run over the same data.")],
@@ -54,18 +60,21 @@ def compare(
     if out is not None:
         write_comparison(result, out)
         _written(out)
+    tell_result(**result)
+    say_next("medq-deg", "report", first, second)
 
 
 @results.command(epilog="Example: medq-deg leaderboard runs/my-model --sort change --out board.html")
+@long_command
 def leaderboard(
     runs: Annotated[list[Path] | None, typer.Argument(metavar="[RUN]...", help="Folders of runs.")] = None,
-    sort: Annotated[str, typer.Option(help="Column to sort by.")] = "accuracy_l2",
+    sort: Annotated[Column, typer.Option(help="What to sort by.")] = "accuracy_l2",
     out: Annotated[Path | None, typer.Option(help="File to write: .csv, .md, .json or .html.")] = None,
     coverage: Coverage = 1.0,
 ) -> None:
     """Print the published results with your runs among them."""
     from medq_deg.cli.comparisons import print_leaderboard
-    from medq_deg.reporting.exports import check_export, write_leaderboard
+    from medq_deg.reporting.exports import check_export, records, write_leaderboard
     from medq_deg.results.leaderboard import leaderboard as rank
 
     if out is not None:
@@ -76,9 +85,15 @@ def leaderboard(
     if out is not None:
         write_leaderboard(entries, out)
         _written(out)
+    tell_result(models=records(entries))
+    if runs:
+        say_next("medq-deg", "submit", runs[0], "--results-repo", "ORG/RESULTS", "--dry-run")
+    else:
+        say_next("medq-deg", "leaderboard", "RUN")
 
 
 @results.command(epilog="Example: medq-deg report runs/model-a runs/model-b --out report.html")
+@long_command
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders of runs.")],
     out: Annotated[Path, typer.Option(help="The HTML file; figures go beside it.")] = Path("report.html"),
@@ -96,6 +111,8 @@ def report(
         rows = open_data(data, progress) if data is not None else None
         written = write_report(runs, out, coverage=coverage, data=rows, blind=blind or [], progress=progress)
     _written(written[0])
+    tell_result(written=[str(path) for path in written])
+    say_next("medq-deg", "leaderboard", *runs)
 
 
 @results.command(epilog="Example: medq-deg submit runs/my-model --repo my-org/my-model --dataset my-org/medq-deg")
@@ -128,10 +145,12 @@ def submit(
         return
     console.print(submission.diff, markup=False, highlight=False, soft_wrap=True)
     if dry_run:
+        say("nothing was sent; without --dry-run the pull request is opened")
         return
     if not yes and not typer.confirm(f"Open a pull request in {submission.repo}?"):
         raise typer.Exit(1)
     console.print(send(submission), markup=False, highlight=False, soft_wrap=True)
+    say_next("medq-deg", "leaderboard", run)
 
 
 def _written(path: Path) -> None:

@@ -82,7 +82,7 @@ def missing_by_severity(rows: Iterable[Mapping[str, Any]]) -> dict[str, Missing]
 
 ADVICE: Final = (
     "raise --max-new-tokens, give a reasoning model a smaller reasoning budget, or look at prompt and answers with "
-    "--dry-run 3"
+    "--try 3"
 )
 
 

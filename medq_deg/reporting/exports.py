@@ -13,7 +13,8 @@ from typing import Any, Final
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file
 from medq_deg.reporting.board import render
-from medq_deg.results.leaderboard import COLUMNS, FIGURES, WITH_INTERVAL, Entry, shown
+from medq_deg.results.columns import COLUMNS, FIGURES
+from medq_deg.results.leaderboard import WITH_INTERVAL, Entry, shown
 from medq_deg.storable import no_formula
 
 
@@ -46,11 +47,15 @@ def to_markdown(entries: Iterable[Entry]) -> str:
 
 def to_json(entries: Iterable[Entry]) -> str:
     """Return a list of objects, one for each model, with its intervals."""
-    records = [
+    return json.dumps(records(entries), indent=2, ensure_ascii=False) + "\n"
+
+
+def records(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """Return an object for each model, with its intervals and, for a run, its answer."""
+    return [
         {**_values(entry), "intervals": asdict(entry)["intervals"], "answer": entry.answer and dict(entry.answer)}
         for entry in entries
     ]
-    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"
 
 
 def to_html(entries: Iterable[Entry]) -> str:

@@ -15,6 +15,7 @@ from medq_deg.errors import UnknownNameError
 from medq_deg.metrics import PairingWarning, summarize
 from medq_deg.models.published import published_models
 from medq_deg.results.answer import answer
+from medq_deg.results.columns import COLUMNS, FIGURES
 from medq_deg.results.parts import Cell, parts_of
 from medq_deg.results.published import PublishedResult, published_results
 from medq_deg.results.ranking import QUESTIONS, asked_of, findings, places
@@ -28,31 +29,7 @@ YOURS: Final = "yours"
 Source: TypeAlias = Literal["paper", "run", "submitted"]
 """Where an entry is from: published, a folder here, or a dataset of results."""
 
-FIGURES: Final = (
-    "accuracy_l0",
-    "accuracy_l1",
-    "accuracy_l2",
-    "change",
-    "shift_l0",
-    "shift_l1",
-    "shift_l2",
-)
 WITH_INTERVAL: Final = tuple(name for name in FIGURES if name != "change")
-COLUMNS: Final = (
-    "rank",
-    "rank_low",
-    "rank_high",
-    "model",
-    "group",
-    *FIGURES,
-    "data",
-    "votes",
-    "coverage",
-    "comparable",
-    "run",
-    "notes",
-)
-"""Every column, in order; a table can be sorted by any of them."""
 
 _BEST_IS_HIGH: Final = ("accuracy_l0", "accuracy_l1", "accuracy_l2", "change", "coverage", "comparable", "votes")
 

@@ -260,7 +260,7 @@ def test_a_full_disk_is_one_line_and_the_run_goes_on_later(environment: Environm
 
 
 def test_a_dry_run_shows_prompts_and_answers_and_writes_nothing(environment: Environment, tmp_path: Path) -> None:
-    arguments = [sys.executable, "-m", "medq_deg", "evaluate", "--model", "slow", "--dry-run", "3", "--trials", "2"]
+    arguments = [sys.executable, "-m", "medq_deg", "evaluate", "--model", "slow", "--try", "3", "--trials", "2"]
     done = subprocess.run(arguments, env=environment(), cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count("Answer with the option letter") == 3
     assert done.stdout.count("'A'") + done.stdout.count("'B'") > 0

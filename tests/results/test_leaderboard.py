@@ -20,9 +20,8 @@ from medq_deg.evaluation.store import RunFolder
 from medq_deg.metrics import intra_model_rule
 from medq_deg.models.published import published_models
 from medq_deg.reporting.exports import to_csv, to_json, to_markdown, write_leaderboard
+from medq_deg.results.columns import COLUMNS, FIGURES
 from medq_deg.results.leaderboard import (
-    COLUMNS,
-    FIGURES,
     PAPER,
     Entry,
     leaderboard,
