@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import struct
-import sys
 import zlib
 from pathlib import Path
 
@@ -12,24 +11,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medq_deg import __version__, cli, degrade, demo
+from medq_deg import __version__, degrade, demo
 from medq_deg.evaluation.run import evaluate
 from medq_deg.seeds import derive_seed
-from tests.conftest import demo_image
+from tests.conftest import Command, demo_image
 from tests.data.sources_of_demo import write_folder
 from tests.evaluation.test_run import Echo
 
 
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["medq-deg", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            sys.exit(cli.main())
-        out = capsys.readouterr()
-        return int(end.value.code or 0), out.out, out.err
-
-    return call
+def run(command: Command) -> Command:
+    return command
 
 
 @pytest.fixture
@@ -175,7 +167,7 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], st
         "severity 3": ([folder / "a.png", out, "-t", "bubble", "-s", 3], "severity must be 0, 1 or 2"),
         "unknown modality": ([folder / "a.png", out, *ok, "--modality", "PET"], "unknown modality 'PET'"),
         "negative seed": ([folder / "a.png", out, *ok, "--seed", -1], "seed must be an integer of 0 or more"),
-        "bad rounding": ([folder / "a.png", out, *ok, "--rounding", "up"], "rounding must be"),
+        "bad rounding": ([folder / "a.png", out, *ok, "--rounding", "up"], "is not one of 'nearest', 'truncate'"),
         "empty folder": ([tmp_path / "empty", tmp_path / "o", *ok], "holds no image"),
         "text named .png": ([folder / "text.png", out, *ok], "not an image that can be read"),
         "one pixel": ([folder / "dot.png", out, *ok], "sides of 32 to 4096 px, got 1 x 1 px"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -34,18 +36,28 @@ class InOrder(TyperGroup):
         """Return their names; one that is not in `ORDER` comes last."""
         return sorted(super().list_commands(ctx), key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, with no type beside those that take no value."""
+        return _bare(super().get_params(ctx))
+
     def get_command(self, ctx: Any, name: str) -> Any:
-        """Return a command, with no type beside its options that take no value."""
-        return _bare_flags(super().get_command(ctx, name), ctx)
+        """Return a command that shows no type beside its options that take no value."""
+        command = super().get_command(ctx, name)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            if each is not None and "get_params" not in vars(each):
+                each.get_params = partial(_bare_of, each.get_params)
+        return command
 
 
-def _bare_flags(command: Any, ctx: Any) -> Any:
-    for parameter in command.params if command is not None else ():
+def _bare_of(get_params: Callable[[Any], Any], ctx: Any) -> Any:
+    return _bare(get_params(ctx))
+
+
+def _bare(parameters: Any) -> Any:
+    for parameter in parameters:
         if getattr(parameter, "is_flag", False):
             parameter.metavar = ""
-    for inner in getattr(command, "commands", {}).values():
-        _bare_flags(inner, ctx)
-    return command
+    return parameters
 
 
 app = typer.Typer(

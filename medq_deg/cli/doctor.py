@@ -31,12 +31,12 @@ def doctor() -> None:
     found = findings()
     tell_result(**found)
     for name, value in found.items():
-        if isinstance(value, dict):
+        if isinstance(value, dict) and value:
             console.print(f"{name}:", highlight=False)
             for key, each in value.items():
                 console.print(f"  {key}: {each}", highlight=False, soft_wrap=True)
         else:
-            console.print(f"{name}: {value}", highlight=False, soft_wrap=True)
+            console.print(f"{name}: {value or 'none'}", highlight=False, soft_wrap=True)
     for problem in found["problems"].values():
         say(f"warning: {problem}")
 

@@ -71,6 +71,7 @@ def load_model(
             raise MedqDegError(f"the model {plugin!r} that is installed cannot be loaded: {error}") from error
         return _make(plugin, make, argument, max_new_tokens, dict(arguments or {}))
     _no_arguments(arguments, "a model in transformers")
+    _check_folder(name)
     name = name if name == "demo" else resolve_published(name)
     try:
         from medq_deg.models.transformers_model import TransformersModel
@@ -86,6 +87,13 @@ def load_model(
         name = str(demo_model())
     longest = MAX_NEW_TOKENS if max_new_tokens is None else max_new_tokens
     return TransformersModel(name, here, max_new_tokens=longest)
+
+
+def _check_folder(name: str) -> None:
+    """Raise `MedqDegError` for what can only be a folder, and is none: a Hub id is ORG/NAME or NAME."""
+    path = Path(name).expanduser()
+    if (path.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1) and not path.is_dir():
+        raise MedqDegError(f"{name}: no such folder; a model is a folder, a Hub id or a name of `medq-deg list models`")
 
 
 def _endpoint(
