@@ -97,18 +97,8 @@ def test_a_file_of_options_that_cannot_be_used_is_one_sentence(
 def test_a_run_json_gives_the_options_of_its_run(command: Command, made: Path) -> None:
     again = made.with_name("again")
     code, out, errors = command(
-        "evaluate",
-        "--config",
-        made / "run.json",
-        "--model",
-        "demo",
-        "--trials",
-        3,
-        "--out",
-        again,
-        "--subset",
-        3,
-        "--json",
+        *("evaluate", "--config", made / "run.json", "--model", "demo", "--trials", 3),
+        *("--out", again, "--shard", "1/60", "--json"),
     )
     assert code == 0, errors
     settings = json.loads((again / "run.json").read_text())["settings"]
