@@ -75,7 +75,7 @@ def degrade(
     png_level: PngLevel = None,
     engine: Engines = "local",
     cluster: Cluster = None,
-    workers: Annotated[int | None, typer.Option(help="Processes for a data set.", rich_help_panel=_ROWS)] = None,
+    workers: Annotated[int, typer.Option(help="Processes for a folder or a data set.")] = 1,
     image_column: Annotated[
         str | None, typer.Option(help="Column of images; by default image.", rich_help_panel=_ROWS)
     ] = None,
@@ -137,7 +137,7 @@ def degrade(
         if given:
             raise MedqDegError(f"{given[0]} is for files of images and scans, and {source} is a data set")
         recipe = Recipe(name, level, seed=seed, encoding=encoding, columns=Columns(**columns), **options)
-        degrade_rows(source, target, recipe, engine=engine, cluster=cluster, workers=workers or 1)
+        degrade_rows(source, target, recipe, engine=engine, cluster=cluster, workers=workers)
         return
     if columns:
         raise MedqDegError(f"--{next(iter(columns))}-column is for parquet data sets, and {source} is none")
@@ -152,7 +152,7 @@ def degrade(
         chosen = image_format is not None or png_level is not None
         _degrade_file(Path(source), Path(target), name, level, seed, overwrite=overwrite, chosen=chosen, **options)
         return
-    with opened_engine(engine, cluster, workers or 1) as started:
+    with opened_engine(engine, cluster, workers) as started:
         options["engine"] = started
         _degrade_folder(Path(source), Path(target), name, level, seed, overwrite=overwrite, **options)
 

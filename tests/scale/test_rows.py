@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import medq_deg
+from medq_deg.degradations.folder import degrade_folder
 from medq_deg.encoding import Encoding
 from medq_deg.engines.local import LocalEngine
 from medq_deg.errors import MedqDegError
@@ -204,6 +205,21 @@ def test_formats_keep_every_pixel(small: Path, tmp_path: Path) -> None:
                 np.asarray(Image.open(io.BytesIO(plain)).convert("RGB")),
             )
     assert sizes[0] > sizes[1] > sizes[2]
+
+
+def test_workers_change_no_file_of_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "in/below").mkdir(parents=True)
+    for name in ("ct_abdomen", "below/mri_liver", "below/histo_hgsc_nest"):
+        (tmp_path / f"in/{name}.png").write_bytes(png(name.split("/")[-1]))
+    (tmp_path / "in/broken.png").write_bytes(b"no image")
+    made = []
+    for workers in (1, 2):
+        with LocalEngine(workers) as engine:
+            report = degrade_folder(tmp_path / "in", tmp_path / f"out-{workers}", "gaussian_noise", 2, 7, engine=engine)
+        assert [path.name for path, _ in report.skipped] == ["broken.png"]
+        made.append([path.read_bytes() for path in report.written])
+    assert made[0] == made[1]
+    assert len(made[0]) == 3
 
 
 def test_an_empty_file_stays_an_empty_file(tmp_path: Path) -> None:
