@@ -78,8 +78,13 @@ def test_submit_accepts_an_imported_run_on_the_benchmark_and_says_what_is_not_kn
 
 def _commands() -> list[str]:
     """Return the command lines in the code blocks of the page, lines that go on joined."""
-    blocks = re.findall(r"^```\n(.*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)
-    return [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines() if line.strip()]
+    blocks = re.findall(r"^```bash\n(.*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)
+    return [
+        line.strip()
+        for block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+        if line.strip() and not line.startswith("#")
+    ]
 
 
 OURS = [line for line in _commands() if line.startswith("medq-deg ")]
