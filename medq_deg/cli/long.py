@@ -104,7 +104,7 @@ def _of_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "seed": settings.get("seed"),
         "parser": settings.get("parser"),
         "orders": settings.get("orders"),
-        "image": settings.get("picture"),
+        "image": settings.get("image", settings.get("picture")),
         "subset": subset.get("rows") if isinstance(subset, dict) else None,
     }
     return {name: value for name, value in found.items() if value is not None}

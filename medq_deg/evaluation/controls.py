@@ -49,12 +49,12 @@ class Controls:
     def of(cls, settings: Mapping[str, Any]) -> Controls:
         """Return those of a run, from its settings."""
         subset = settings.get("subset") or {}
-        return cls(settings.get("orders", 1), settings.get("picture", "shown"), subset.get("rows"))
+        return cls(settings.get("orders", 1), settings.get("image", "shown"), subset.get("rows"))
 
     def check(self, trials: int) -> None:
         """Raise `MedqDegError` for a control that cannot be run with this number of votes."""
         if self.image not in SHOWN_IMAGES:
-            raise UnknownNameError("picture", self.image, SHOWN_IMAGES)
+            raise UnknownNameError("image", self.image, SHOWN_IMAGES)
         if self.orders < 1:
             raise MedqDegError(f"orders must be 1 or more, got {self.orders}")
         if self.orders > 1 and self.orders > trials // 2:
@@ -68,7 +68,7 @@ class Controls:
         subset = {"rows": self.subset, "of": rows, "seed": SUBSET_SEED}
         return {
             **({"orders": self.orders} if self.orders > 1 else {}),
-            **({"picture": self.image} if self.image != "shown" else {}),
+            **({"image": self.image} if self.image != "shown" else {}),
             **({"subset": subset} if self.subset not in (None, rows) else {}),
         }
 
@@ -125,7 +125,7 @@ def controls_told(settings: Mapping[str, Any]) -> list[str]:
     told = []
     if (orders := settings.get("orders", 1)) != 1:
         told.append(f"options shown in {orders} orders")
-    if (image := settings.get("picture", "shown")) != "shown":
+    if (image := settings.get("image", "shown")) != "shown":
         told.append("clean questions without their image" if image == "none" else f"a {image} image for all")
     if subset := settings.get("subset"):
         told.append(f"a subset of {settings['data'].get('rows')} of {subset.get('of')} rows")

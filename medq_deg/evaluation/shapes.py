@@ -127,7 +127,7 @@ _SETTINGS: Final = (
     _Key("parser", _text, "text"),
     _Key("seed", _seed, "a number of 0 or more"),
     _Key("orders", _number(1), "a number of 1 or more"),
-    _Key("picture", lambda value: value in SHOWN_IMAGES, f"one of {', '.join(SHOWN_IMAGES)}"),
+    _Key("image", lambda value: value in SHOWN_IMAGES, f"one of {', '.join(SHOWN_IMAGES)}"),
     _Key("subset", _object, "an object with numbers of rows"),
 )
 _MODEL: Final = (

@@ -24,7 +24,7 @@ from medq_deg.files import parse_json, read_json, replace_file
 RUN, ROWS, ANSWERS, LOCK = "run.json", "rows.jsonl", "answers.jsonl", ".lock"
 PREFIX = "answers"
 
-_UNWRITTEN = {"orders": 1, "picture": "shown", "subset.rows": None, "subset.of": None, "subset.seed": SUBSET_SEED}
+_UNWRITTEN = {"orders": 1, "image": "shown", "subset.rows": None, "subset.of": None, "subset.seed": SUBSET_SEED}
 """What settings mean that are written only where a run differs."""
 
 _MOST_TOLD = 5
@@ -160,7 +160,7 @@ class RunFolder:
         path = self.path / RUN
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {RUN} is missing")
-        return check_run_json(path, read_json(path, finite=True))
+        return check_run_json(path, _renamed(read_json(path, finite=True)))
 
     def read(self) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
         """Return what `run.json` holds, every row, and the answers by id, checked against one another."""
@@ -296,6 +296,15 @@ def _line(record: Mapping[str, Any]) -> bytes:
         return json.dumps(record, separators=(",", ":"), allow_nan=False).encode() + b"\n"
     except ValueError as error:
         raise MedqDegError(f"the record of row {record.get('id')!r} cannot be written: {error}") from None
+
+
+def _renamed(run: Any) -> Any:
+    """Give settings of older runs their name of today, in place: "picture" is "image"."""
+    settings = run.get("settings") if isinstance(run, dict) else None
+    for held in (settings, settings.get("model") if isinstance(settings, dict) else None):
+        if isinstance(held, dict) and "picture" in held:
+            held["image"] = held.pop("picture")
+    return run
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

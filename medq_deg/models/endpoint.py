@@ -192,7 +192,7 @@ class EndpointModel:
             "name": Path(name).name if Path(name).is_dir() else name,
             "endpoint": self.server.url,
             "generation": {**self.server.sampling, **self.server.extra_body},
-            **({"picture": image} if image else {}),
+            **({"image": image} if image else {}),
         }
 
     def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:

@@ -16,7 +16,7 @@ from medq_deg.results.better import better
 from medq_deg.results.controlled import control_figures, match_blind, subset_sentence
 from medq_deg.results.score import BREAKDOWNS, AnsweredRun, answer_of, read_answered, read_blind
 
-SETTINGS = {"trials": None, "prompt": None, "parser": None, "orders": 1, "picture": "shown"}
+SETTINGS = {"trials": None, "prompt": None, "parser": None, "orders": 1, "image": "shown"}
 """What may differ between two runs that are compared, and is told; and what each is where it is not written."""
 
 POOLED = ("calibration_shift", "agreement_shift")

@@ -71,7 +71,7 @@ def control_figures(
         If the rows do not allow it, see `medq_deg.metrics`.
     """
     how: dict[str, Any] = {"source": run.source, "n_resamples": n_resamples, "seed": seed}
-    saw_clean = run.settings.get("picture", "shown") == "shown" and any(row["severity"] == 0 for row in run.rows)
+    saw_clean = run.settings.get("image", "shown") == "shown" and any(row["severity"] == 0 for row in run.rows)
     return ControlFigures(
         told=controls_told(run.settings),
         option_orders=order_figures(run.rows, **how) if has_orders(run.rows) else None,
@@ -112,7 +112,7 @@ def _differences(run: AnsweredRun, blind: AnsweredRun) -> list[str]:
             shown = [each["name"] if isinstance(each, dict) else each for each in (mine, other)]
             differs = f"{shown[0]!r} and {shown[1]!r}" if shown[0] != shown[1] else "other settings"
             told.append(f"another {name} ({differs})")
-    if run.settings.get("picture", "shown") != "shown":
+    if run.settings.get("image", "shown") != "shown":
         told.append("it is blind itself")
     asked = {row["id"]: row for row in run.rows if row["severity"] == 0}
     both = [(asked[row["id"]], row) for row in blind.rows if row["id"] in asked]

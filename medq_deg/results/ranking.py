@@ -132,7 +132,7 @@ def asked_of(
         parser=str(settings.get("parser")),
         note=str(model.get("note") or ""),
         orders=settings.get("orders", 1),
-        image=settings.get("picture", "shown"),
+        image=settings.get("image", "shown"),
         subset=(settings["data"]["rows"], subset["of"]) if subset else None,
         sampling={name: sampling[name] for name in ("neutral", "identical", "how") if name in sampling},
     )
@@ -152,7 +152,7 @@ def read_asked(held: Mapping[str, Any]) -> Asked:
     ):
         raise ValueError(f"sampling must say whether it is neutral, got {sampling!r}")
     if held["image"] not in SHOWN_IMAGES:
-        raise ValueError(f"image must be one of {', '.join(SHOWN_IMAGES)}, got {held['picture']!r}")
+        raise ValueError(f"image must be one of {', '.join(SHOWN_IMAGES)}, got {held['image']!r}")
     l0, l1, l2 = (_count(number) for number in held["rows"])
     return Asked(
         rows=(l0, l1, l2),
@@ -214,7 +214,7 @@ def _of_the_data(asked: Asked) -> Iterable[Finding]:
 
 
 def _of_the_asking(asked: Asked) -> Iterable[Finding]:
-    settings: dict[str, Any] = {"orders": asked.orders, "picture": asked.image}
+    settings: dict[str, Any] = {"orders": asked.orders, "image": asked.image}
     if asked.subset:
         settings |= {"subset": {"of": asked.subset[1]}, "data": {"rows": asked.subset[0]}}
     if asked.note:

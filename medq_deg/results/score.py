@@ -125,7 +125,7 @@ def read_blind(path: Path, coverage: float) -> AnsweredRun:
         If `path` is no run that can be scored, or its images were shown.
     """
     blind = read_answered(path, coverage)
-    if blind.settings.get("picture", "shown") == "shown":
+    if blind.settings.get("image", "shown") == "shown":
         raise MedqDegError(
             f"{path}: is no blind run, its images were shown; make one with `medq-deg evaluate --image none`"
         )

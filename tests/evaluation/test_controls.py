@@ -145,7 +145,7 @@ def test_one_order_asks_exactly_what_was_asked_before_there_were_orders(tmp_path
     run(model, tmp_path / "run", count=3)
     assert all(query.orders == () and query.prompts == () for query, _ in model.asked)
     assert "orders" not in records(tmp_path / "run")[0]
-    assert not {"orders", "picture", "subset"} & set(settings(tmp_path / "run"))
+    assert not {"orders", "image", "subset"} & set(settings(tmp_path / "run"))
 
 
 def test_a_plain_model_that_fails_at_one_order_has_failed_at_the_row_alone(tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_votes_in_orders_are_scored_checked_and_read_again(tmp_path: Path) -> No
     [
         ({"orders": 6}, "orders must be at most half of the votes, 5 of 10, got 6"),
         ({"orders": 0}, "orders must be 1 or more, got 0"),
-        ({"picture": "blurred"}, "unknown image 'blurred'"),
+        ({"image": "blurred"}, "unknown image 'blurred'"),
         ({"subset": ROWS + 1}, f"a subset of {ROWS + 1} rows is larger than the data, which has {ROWS}"),
         ({"subset": 9}, "whole questions, and at least 10 are needed"),
     ],
@@ -221,7 +221,7 @@ def test_controls_that_cannot_be_are_refused_before_anything_is_asked(
     ("controls", "told"),
     [
         ({"orders": 2}, "orders was 1, is 2"),
-        ({"picture": "none"}, "image was 'shown', is 'none'"),
+        ({"image": "none"}, "image was 'shown', is 'none'"),
         ({"subset": 100}, "subset.rows was None, is 100"),
     ],
 )
@@ -253,7 +253,13 @@ def test_a_blind_run_asks_the_clean_questions_without_their_image(image: str, tm
     else:
         grey = Image.new("L", (512, 512), 128)
         assert all(query.image is not None and query.image.tobytes() == grey.tobytes() for query, _ in model.asked)
-    assert settings(tmp_path / "run")["picture"] == image
+    assert settings(tmp_path / "run")["image"] == image
+    # A run of before the setting had this name goes on as what it is.
+    held = json.loads((tmp_path / "run" / "run.json").read_text())
+    held["settings"]["picture"] = held["settings"].pop("image")
+    (tmp_path / "run" / "run.json").write_text(json.dumps(held))
+    again = evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))  # type: ignore[arg-type]
+    assert (again.answered, again.before) == (0, len(clean))
     # Same seeds, so that only the image differs.
     seen = Seeing()
     run(seen, tmp_path / "seen")

@@ -147,7 +147,7 @@ def test_images_are_shown_as_they_should_be() -> None:
     assert part["detail"] == "low"
     assert image.format == "JPEG"
     assert image.size == (31, 31)
-    assert jpeg.describe()["picture"] == {"format": "jpeg", "detail": "low", "max_pixels": 1000}
+    assert jpeg.describe()["image"] == {"format": "jpeg", "detail": "low", "max_pixels": 1000}
     with serving(FaultyServer()) as server:
         ask(model(server.url, image_format="jpeg"))
         error = np.asarray(shown(server)[1], float) - np.asarray(IMAGE, float)

@@ -47,7 +47,7 @@ def test_a_run_on_the_whole_benchmark_is_placed_among_the_published_models(whole
         assert drawing.count('class="dot right"') == 1
 
 
-@pytest.mark.parametrize("change", [{"trials": 5}, {"orders": 5}, {"picture": "none"}])
+@pytest.mark.parametrize("change", [{"trials": 5}, {"orders": 5}, {"image": "none"}])
 def test_other_votes_orders_or_no_image_keep_a_run_out(whole: Run, change: dict[str, Any]) -> None:
     settings = {**whole.answered.settings, **change}
     other = replace(whole, answered=replace(whole.answered, settings=settings))
