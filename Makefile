@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo docs test test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
+.PHONY: demo docs test test-package test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
@@ -22,6 +22,15 @@ docs: $(VENV)/.docs
 # The oldest datasets that is supported.
 test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py tests/data/test_load.py tests/data/test_reference.py tests/data/test_fly.py
+
+# What a user installs: the wheel, made from the sdist, without the source tree and without any extra.
+test-package: $(VENV)/.test
+	rm -rf dist $(VENV)-package
+	$(BIN)/python -m hatchling build --target sdist
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/medq_deg-*.tar.gz
+	$(PYTHON) -m venv $(VENV)-package
+	$(VENV)-package/bin/python -m pip install --quiet --constraint constraints.txt dist/medq_deg-*.whl
+	$(BIN)/python -m pytest tests/packaging
 
 # The leaderboard Space, in an environment of its own: Gradio holds some packages back.
 test-space: $(VENV)-space/.ready
@@ -88,7 +97,7 @@ lint: $(VENV)/.test
 	$(BIN)/lint-imports
 
 clean:
-	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-package $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs site dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'

@@ -207,13 +207,13 @@ def list_names(
     ] = "degradations",
 ) -> None:
     """List the degradations, whom they suit and how strong they are; or the published models and how to run them."""
-    from medq_deg.cli import tables
+    from medq_deg.cli import lists
 
     if what == "models":
-        tables.print_models()
+        lists.print_models()
         say_next("medq-deg", "evaluate", "--model", "Qwen2.5-VL-7B", "--data", "demo", "--out", "runs/qwen")
     else:
-        tables.print_degradations()
+        lists.print_degradations()
         say_next("medq-deg", "gallery", "gallery/")
 
 

@@ -9,18 +9,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from medq_deg import demo
+from medq_deg.data.names import DEMO, EMBEDDED, HUB_RELEASE, RELEASE
 from medq_deg.degradations.version import code_fingerprint
 from medq_deg.demo.crops import held_out_rows
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import SEVERITY_NAMES
-
-DEMO: Final = "demo"
-EMBEDDED: Final = (DEMO, "demo-held-out")
-"""Names of the data that the package holds."""
-
-RELEASE: Final = "release"
-HUB_RELEASE: Final = "jiyaoliufd/MedQ-DEG-Bench"
-"""The dataset of the Hub that holds the authors' release."""
 
 ALLOWED: Final = (
     "demo, demo-held-out, release, release:DIR with the authors' TSV files, a folder that `medq-deg build` wrote, or "

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import medq_deg
-from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.asking import TRIALS, Manner, ask
 from medq_deg.evaluation.controls import PAPER, Controls
@@ -265,7 +264,11 @@ def _described(model: Model) -> dict[str, Any]:
 
 def fingerprint(columns: Sequence[Mapping[str, Any]], version: str | None = None) -> str:
     """Return a SHA-256 over every row's columns and the version of the images, see `evaluate`."""
-    digest = hashlib.sha256((version or code_fingerprint()).encode())
+    if not version:
+        from medq_deg.degradations.version import code_fingerprint  # OpenCV and SciPy with it
+
+        version = code_fingerprint()
+    digest = hashlib.sha256(version.encode())
     for row in columns:
         digest.update(json.dumps(row, sort_keys=True, ensure_ascii=False).encode(errors="surrogatepass"))
     return digest.hexdigest()
@@ -281,6 +284,8 @@ def environment(processes: int, revision: str | None = None) -> dict[str, Any]:
     revision : str, optional
         Commit of the dataset on the Hub that is asked.
     """
+    from medq_deg.degradations.version import DEGRADATION_VERSION, code_fingerprint
+
     packages = {"medq-deg": medq_deg.__version__}
     for name in _PACKAGES:
         try:

@@ -21,7 +21,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from medq_deg.data.load import HUB_RELEASE
+from medq_deg.data.names import HUB_RELEASE
 from medq_deg.data.schema import LETTERS
 from medq_deg.errors import MedqDegError
 from medq_deg.files import replace_file

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 import medq_deg
 from medq_deg import demo
-from medq_deg.data.load import EMBEDDED
+from medq_deg.data.names import EMBEDDED
 from medq_deg.evaluation.missing import missing_sentences
 from medq_deg.reporting import text, verdicts
 from medq_deg.reporting.breaks import PLAIN

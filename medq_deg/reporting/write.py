@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medq_deg.data.load import EMBEDDED, Data, open_data
+from medq_deg.data.load import Data, open_data
+from medq_deg.data.names import EMBEDDED
 from medq_deg.data.schema import TEXT_COLUMNS, columns_of
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls

@@ -13,7 +13,7 @@ from functools import cache
 from statistics import NormalDist
 from typing import Any, Final
 
-from medq_deg.data.load import EMBEDDED
+from medq_deg.data.names import EMBEDDED
 from medq_deg.evaluation.controls import SHOWN_IMAGES, controls_told
 from medq_deg.results.published import PAPER_ROWS, PAPER_TRIALS
 from medq_deg.results.sampling import sampling_note

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from medq_deg import open_data
-from medq_deg.data.load import HUB_RELEASE, Data
+from medq_deg.data.load import Data
+from medq_deg.data.names import HUB_RELEASE
 from medq_deg.errors import MedqDegError
 from medq_deg.harness.asked import Asked, choose
 from medq_deg.harness.imported import import_results

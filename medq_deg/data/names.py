@@ -1,0 +1,13 @@
+"""Names that stand for data, and nothing that is heavy to import. What they open is in `medq_deg.data.load`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DEMO: Final = "demo"
+EMBEDDED: Final = (DEMO, "demo-held-out")
+"""Names of the data that the package holds."""
+
+RELEASE: Final = "release"
+HUB_RELEASE: Final = "jiyaoliufd/MedQ-DEG-Bench"
+"""The dataset of the Hub that holds the authors' release."""
