@@ -13,7 +13,8 @@ import datasets
 
 from medq_deg import demo
 from medq_deg.data.features import encoded, features
-from medq_deg.data.load import DEMO, HUB_RELEASE, RELEASE, open_data
+from medq_deg.data.load import open_data
+from medq_deg.data.names import DEMO, HUB_RELEASE, RELEASE
 from medq_deg.data.schema import COLUMNS
 from medq_deg.data.stored import StoredRows, rows_of_group
 from medq_deg.errors import MedqDegError
