@@ -41,7 +41,7 @@ BOXES = {
     "metrics": Box(2, 4, "Figures", "from votes to numbers", "metrics"),
     "results": Box(3, 4, "Results", "score, answer, compare, ranks", "results"),
     "hub": Box(2, 5, "Hub", "push, submit", "hub"),
-    "report": Box(3, 5, "Report", "page, card, charts, tables", "report"),
+    "report": Box(3, 5, "Report", "page, card, charts, tables", "reporting"),
 }
 
 ARROWS = (
