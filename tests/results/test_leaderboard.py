@@ -54,9 +54,9 @@ def mine(entries: list[Entry]) -> list[Entry]:
     ],
 )
 def test_the_shipped_figures_are_the_papers(shared: Path, table: str, shipped: str) -> None:
-    import medq_deg.reporting
+    import medq_deg.results
 
-    ours = Path(medq_deg.reporting.__file__).parent / "paper" / f"{shipped}.csv"
+    ours = Path(medq_deg.results.__file__).parent / "paper" / f"{shipped}.csv"
     assert ours.read_text() == (shared / "paper" / f"{table}.csv").read_text()
 
 
@@ -123,7 +123,7 @@ def test_the_inter_model_effect_can_be_asked_of_some_models() -> None:
 
 
 def test_the_page_says_what_the_figures_say() -> None:
-    page = " ".join((Path(__file__).parents[3] / "docs" / "compare.md").read_text(encoding="utf-8").split())
+    page = " ".join((Path(__file__).parents[2] / "docs" / "compare.md").read_text(encoding="utf-8").split())
     assert f"{published_inter_model('L2')['share']:.0%}".replace("%", " %") + " of the pairs at L2" in page
     assert f"for {sum(result.calibration is None for result in published_results())} of its models" in page
 
