@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -157,3 +160,18 @@ def test_a_torchvision_that_does_not_import_is_a_problem(monkeypatch: pytest.Mon
     monkeypatch.setattr("medq_deg.cli.doctor._version", lambda name: "0.1")
     monkeypatch.setattr("importlib.import_module", broken)
     assert "pip uninstall torchvision" in findings()["problems"]["torchvision"]
+
+
+@pytest.mark.parametrize("words", [("list",), ("score", "RUN"), ("score", "RUN", "--json")])
+def test_a_terminal_that_knows_no_utf_8_and_a_name_that_is_none_are_no_matter(
+    words: tuple[str, ...], made: Path
+) -> None:
+    odd = os.fsencode(made.parent) + b"/run\xff\xe9"
+    os.rename(made, odd)
+    told = subprocess.run(
+        [sys.executable, "-m", "medq_deg", *(odd if word == "RUN" else word for word in words)],
+        env={**os.environ, "PYTHONIOENCODING": "ascii:strict", "PYTHONUTF8": "0", "LC_ALL": "C"},
+        capture_output=True,
+        check=False,
+    )
+    assert (told.returncode, b"Traceback" in told.stderr) == (0, False), told.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import warnings
 from collections.abc import Callable
@@ -83,6 +84,9 @@ UsageError: Any = typer.BadParameter.__base__
 
 def main() -> None:
     """Run the command line; what the user did wrong is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows another
     warnings.showwarning = lambda message, *where: say(f"warning: {' '.join(str(message).split())}")
     try:
         code = app(standalone_mode=False)
