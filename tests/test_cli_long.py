@@ -163,9 +163,7 @@ def test_a_torchvision_that_does_not_import_is_a_problem(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("words", [("list",), ("score", "RUN"), ("score", "RUN", "--json")])
-def test_a_terminal_that_knows_no_utf_8_and_a_name_that_is_none_are_no_matter(
-    words: tuple[str, ...], made: Path
-) -> None:
+def test_a_terminal_without_utf_8_and_a_name_that_is_none_are_no_matter(words: tuple[str, ...], made: Path) -> None:
     odd = os.fsencode(made.parent) + b"/run\xff\xe9"
     os.rename(made, odd)
     told = subprocess.run(
