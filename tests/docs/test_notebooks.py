@@ -49,7 +49,7 @@ def executed(path: Path, folder: Path) -> Any:
 def shown(notebook: Any) -> list[list[str]]:
     """The kinds of output of each cell of code."""
     return [
-        [key for output in cell.outputs for key in output.get("data", {output.get("name"): None})]
+        [key for output in cell.outputs for key in sorted(output.get("data", {output.get("name"): None}))]
         for cell in notebook.cells
         if cell.cell_type == "code"
     ]
