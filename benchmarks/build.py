@@ -81,7 +81,7 @@ def main() -> None:
         stages.setdefault(stage, time.perf_counter() - start)
 
     quotas = "published" if options.questions == sum(SHARES.values()) else None
-    manifest = build({"gmai": source}, out, quotas=quotas, workers=options.workers, progress=progress)  # type: ignore[arg-type]
+    manifest = build({"gmai": source}, out, quotas=quotas, workers=options.workers, progress=progress)
     seconds = time.perf_counter() - start
     rows = sum(manifest["counts"]["severity"].values())
     own, children = (

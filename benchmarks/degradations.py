@@ -214,8 +214,8 @@ def time_type(name: str, modality: str, repeats: int) -> tuple[float, float]:
     usual(image, 0)
     ours, theirs = [], []
     for seed in range(repeats):
-        ours += [seconds(lambda s=4 * seed + k: degrade(image, name, 2, s, modality=modality)) for k in range(4)]  # type: ignore[misc]
-        theirs.append(seconds(lambda s=seed: usual(image, s)))  # type: ignore[misc]
+        ours += [seconds(lambda s=4 * seed + k: degrade(image, name, 2, s, modality=modality)) for k in range(4)]
+        theirs.append(seconds(lambda s=seed: usual(image, s)))
     return statistics.median(ours), statistics.median(theirs)
 
 
@@ -229,7 +229,7 @@ def measure_large(job: tuple[str, str, int]) -> tuple[float, float, float]:
     first = seconds(lambda: degrade(image, name, 2, 0, modality=modality))
     memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
     seeds = range(1, 6 if side > 1024 else 32)
-    later = [seconds(lambda s=s: degrade(image, name, 2, s, modality=modality)) for s in seeds]  # type: ignore[misc]
+    later = [seconds(lambda s=s: degrade(image, name, 2, s, modality=modality)) for s in seeds]
     return first, statistics.median(later), memory
 
 

@@ -41,7 +41,7 @@ def one_line(text: str) -> str:
     return lines[0]
 
 
-def test_version_and_help(run) -> None:  # type: ignore[no-untyped-def]
+def test_version_and_help(run) -> None:
     assert run("--version")[:2] == (0, f"medq-deg {__version__}\n")
     for command in ("degrade", "list", "gallery", "evaluate", "score", "demo"):
         code, out, _ = run(command, "--help")
@@ -49,7 +49,7 @@ def test_version_and_help(run) -> None:  # type: ignore[no-untyped-def]
         assert "Example:" in out
 
 
-def test_list_names_every_type_with_its_parameters(run) -> None:  # type: ignore[no-untyped-def]
+def test_list_names_every_type_with_its_parameters(run) -> None:
     code, out, _ = run("list")
     assert code == 0
     for word in (
@@ -64,14 +64,14 @@ def test_list_names_every_type_with_its_parameters(run) -> None:  # type: ignore
         assert word in out
 
 
-def test_a_file_is_degraded_as_the_library_does(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_is_degraded_as_the_library_does(run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     assert run("degrade", folder / "a.png", out, "--type", "sparse_view", "--severity", 2, "--seed", 7)[0] == 0
     expected = degrade(demo_image("ct_abdomen"), "sparse_view", 2, derive_seed(7, "a.png"))
     assert np.array_equal(np.asarray(Image.open(out)), expected)
 
 
-def test_a_folder_is_degraded_whole_with_its_tree(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_folder_is_degraded_whole_with_its_tree(run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     code, said, _ = run("degrade", folder, out, "-t", "gaussian_noise", "-s", "L1")
     assert code == 0
@@ -82,14 +82,14 @@ def test_a_folder_is_degraded_whole_with_its_tree(run, folder: Path, tmp_path: P
     assert {path.name: path.read_bytes() for path in out.rglob("*.png")} == first
 
 
-def test_two_images_of_one_stem_both_survive(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_two_images_of_one_stem_both_survive(run, folder: Path, tmp_path: Path) -> None:
     Image.fromarray(demo_image("mri_cardiac")).save(folder / "a.jpg")
     assert run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)[0] == 0
     assert (tmp_path / "out" / "a.png").exists()
     assert (tmp_path / "out" / "a.jpg.png").exists()
 
 
-def test_two_images_that_would_share_a_name_are_refused(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_two_images_that_would_share_a_name_are_refused(run, folder: Path, tmp_path: Path) -> None:
     for name in ("x.jpg", "x.png", "x.jpg.png"):
         Image.fromarray(demo_image("mri_cardiac")).save(folder / name)
     code, _, errors = run("degrade", folder, tmp_path / "out", "-t", "bubble", "-s", 1)
@@ -98,14 +98,14 @@ def test_two_images_that_would_share_a_name_are_refused(run, folder: Path, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_usage_errors_are_one_line_too(run, folder: Path) -> None:  # type: ignore[no-untyped-def]
+def test_usage_errors_are_one_line_too(run, folder: Path) -> None:
     for arguments in (["degrade", folder], ["degrade", "a", "b", "-t", "bubble", "-s", 1, "--seed", "x"], ["fly"]):
         code, _, errors = run(*arguments)
         assert code == 2
         one_line(errors)
 
 
-def test_a_broken_image_is_reported_and_the_rest_is_written(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_broken_image_is_reported_and_the_rest_is_written(run, folder: Path, tmp_path: Path) -> None:
     (folder / "text.png").write_text("hello")
     data = (folder / "a.png").read_bytes()
     (folder / "cut.png").write_bytes(data[: len(data) // 2])
@@ -128,7 +128,7 @@ def test_a_broken_image_is_reported_and_the_rest_is_written(run, folder: Path, t
     assert not (tmp_path / "out" / "cut.png").exists()
 
 
-def test_nothing_is_overwritten_without_being_told(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_nothing_is_overwritten_without_being_told(run, folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()
     (out / "c.png").write_text("precious")
@@ -188,7 +188,7 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], st
     "text named .png", "one pixel", "16 bits", "far too large", "several frames", "unknown suffix", "folder to file",
     "output in input",
 ])  # fmt: skip
-def test_what_the_user_did_wrong_is_one_line_and_exit_code_2(case: str, run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_the_user_did_wrong_is_one_line_and_exit_code_2(case: str, run, folder: Path, tmp_path: Path) -> None:
     arguments, message = bad_inputs(folder, tmp_path)[case]
     before = sorted(tmp_path.rglob("*"))
     code, said, errors = run("degrade", *arguments)
@@ -200,7 +200,7 @@ def test_what_the_user_did_wrong_is_one_line_and_exit_code_2(case: str, run, fol
 
 def test_a_full_disk_or_a_read_only_folder_is_one_line(
     run, folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:  # type: ignore[no-untyped-def]
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device", str(tmp_path / "out.png"))
 
@@ -210,7 +210,7 @@ def test_a_full_disk_or_a_read_only_folder_is_one_line(
     assert "No space left on device" in one_line(errors)
 
 
-def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_path: Path) -> None:
     assert run("gallery", tmp_path / "g", "--image", folder / "a.png", "--modality", "CT")[0] == 0
     page = (tmp_path / "g" / "gallery.html").read_text()
     assert page.count("<h2>") == 7
@@ -222,7 +222,8 @@ def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_
     assert (code, "--image and --modality go together" in one_line(errors)) == (2, True)
 
 
-def test_the_demo_model_is_asked_what_it_was_not_trained_on_unless_told_otherwise(run) -> None:  # type: ignore[no-untyped-def]
+def test_the_demo_model_is_asked_what_it_was_not_trained_on_unless_told_otherwise(run) -> None:
+    pytest.importorskip("transformers")
     code, out, errors = run("evaluate", "--model", "demo", "--try", "1")
     assert code == 0
     assert "demo-test-" in out
@@ -233,7 +234,7 @@ def test_the_demo_model_is_asked_what_it_was_not_trained_on_unless_told_otherwis
     assert "no test of it" in errors
 
 
-def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     source, out, results = write_folder(tmp_path / "mine", count=2), tmp_path / "data", tmp_path / "run"
     code, said, _ = run("build", "--folder", source, "--out", out)
@@ -257,7 +258,7 @@ def test_a_build_is_made_verified_and_evaluated_from_the_command_line(run, tmp_p
     assert (code, "no source is given" in one_line(errors)) == (2, True)
 
 
-def test_answers_are_read_again_without_asking_the_model(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_answers_are_read_again_without_asking_the_model(run, tmp_path: Path) -> None:
     out = tmp_path / "run"
     evaluate(Echo("B or maybe C"), demo.rows()[:6], out, data_name="demo")
     code, said, _ = run("reparse", out, "--parser", "vlmevalkit")
@@ -269,7 +270,7 @@ def test_answers_are_read_again_without_asking_the_model(run, tmp_path: Path) ->
     assert (code, "holds a run already" in one_line(errors)) == (2, True)
 
 
-def test_a_missing_or_foreign_run_is_one_line(run, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_missing_or_foreign_run_is_one_line(run, tmp_path: Path) -> None:
     code, _, errors = run("score", tmp_path)
     assert code == 2
     assert "is not the folder of a run" in one_line(errors)

@@ -115,7 +115,7 @@ def test_severities_are_understood_in_every_likely_form(word: int | str, severit
 )
 def test_other_severities_are_refused(word: object) -> None:
     with pytest.raises(MedqDegError, match="severity must be 0, 1 or 2"):
-        t.resolve_severity(word)  # type: ignore[arg-type]
+        t.resolve_severity(word)
 
 
 def test_skills_of_the_released_files_resolve_to_skills() -> None:

@@ -87,7 +87,7 @@ def test_torchio_degrades_scalar_images_and_leaves_labels() -> None:
 
 def test_bad_choices_and_shapes_are_refused() -> None:
     with pytest.raises(MedqDegError, match="order must be"):
-        Choice("ghosting", 1, order="xy")  # type: ignore[arg-type]
+        Choice("ghosting", 1, order="xy")
     with pytest.raises(MedqDegError, match="has no parameter"):
         Choice(["ghosting", "bubble"], 1, rim=0.1)
     with pytest.raises(ImageError, match="must have shape"):

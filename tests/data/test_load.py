@@ -53,7 +53,7 @@ def write_release(folder: Path, question: str = "What is in this MRI image?", ro
     return folder
 
 
-def check_rows(data: medq_deg.data.load.Data) -> None:  # type: ignore[name-defined]
+def check_rows(data: medq_deg.data.load.Data) -> None:
     told = list(data.columns())
     assert len(told) == len(data)
     assert [row["severity"] for row in told] == sorted(row["severity"] for row in told) or data.name.startswith("demo")

@@ -183,6 +183,6 @@ def test_what_cannot_be_met_is_said_and_everyone_still_gets_something() -> None:
 
 def test_a_quota_of_another_name_or_a_question_twice_is_refused() -> None:
     with pytest.raises(MedqDegError, match="quotas must be 'published' or None, got 'mine'"):
-        make_plan(questions(3), quotas="mine")  # type: ignore[arg-type]
+        make_plan(questions(3), quotas="mine")
     with pytest.raises(MedqDegError, match="two clean rows have the question id 'q0'"):
         make_plan([*questions(3), *questions(1)])

@@ -55,7 +55,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 @pytest.fixture(scope="module")
-def plan(clean: Dataset) -> medq_deg.data.plan.Plan:  # type: ignore[name-defined]
+def plan(clean: Dataset) -> medq_deg.data.plan.Plan:
     return medq_deg.make_plan(clean, seed=3)
 
 

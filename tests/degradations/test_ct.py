@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -88,7 +86,7 @@ def test_a_image_that_is_not_square_is_reconstructed_as_inside_a_square(height: 
     lambda image, seed: sparse_view(image, np.random.default_rng(seed), views=36),
     lambda image, seed: limited_angle(image, np.random.default_rng(seed), arc=115.0),
 ])  # fmt: skip
-def test_the_reconstruction_is_linear_and_shift_invariant(function) -> None:  # type: ignore[no-untyped-def]
+def test_the_reconstruction_is_linear_and_shift_invariant(function) -> None:
     a, b = scan("ct_abdomen") * 255, scan("phantom") * 255
     assert np.allclose(function(2 * a - b, 5), 2 * function(a, 5) - function(b, 5), atol=0.05)
     point = np.zeros((SIDE, SIDE), np.float32)
@@ -120,19 +118,16 @@ def test_both_severities_lose_the_same_wedge() -> None:
     assert max(kept[0]) > 0.9
 
 
-@pytest.mark.parametrize(("side", "seconds"), [(512, 0.2), (1024, 0.6)])
-def test_kernels_are_built_once_and_kept(side: int, seconds: float) -> None:
-    spectrum.cache.clear()  # type: ignore[attr-defined]
-    spectrum(side, side, 36, 180.0, 0.0)
-    start = time.perf_counter()
-    spectrum(side, side, 36, 180.0, 0.0)
-    assert time.perf_counter() - start < seconds / 20, "the second call must come from the cache"
+@pytest.mark.parametrize("side", [512, 1024])
+def test_kernels_are_built_once_and_kept(side: int) -> None:
+    spectrum.cache.clear()
+    assert spectrum(side, side, 36, 180.0, 0.0) is spectrum(side, side, 36, 180.0, 0.0)
 
 
 def test_the_cache_of_kernels_is_bounded_in_bytes() -> None:
     for height in range(400, 480, 2):
         spectrum(height, 512, 36, 180.0, 0.0)
-    cache = spectrum.cache  # type: ignore[attr-defined]
+    cache = spectrum.cache
     assert cache.currsize <= cache.maxsize
     assert cache.currsize == sum(entry.values.nbytes for entry in cache.values())
 

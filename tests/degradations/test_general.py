@@ -116,7 +116,7 @@ def test_the_x_ray_kernel_is_longer_and_nearly_horizontal() -> None:
     lambda image: motion_blur(image, rng(), length=0.03, angles=(0.0, 180.0)),
     lambda image: low_resolution(image, rng(), scale=0.25),
 ])  # fmt: skip
-def test_blurs_are_linear_and_keep_constants(function, image: NDArray[np.float32]) -> None:  # type: ignore[no-untyped-def]
+def test_blurs_are_linear_and_keep_constants(function, image: NDArray[np.float32]) -> None:
     other = np.ascontiguousarray(image[::-1])
     assert np.allclose(function(2 * image - other), 2 * function(image) - function(other), atol=0.05)
     flat = np.full((64, 90), 77, np.float32)

@@ -142,7 +142,7 @@ def test_ours_cannot_be_removed_and_an_object_cannot_be_changed() -> None:
     with pytest.raises(MedqDegError, match="only a degradation that was added"):
         unregister("bubble")
     with pytest.raises(dataclasses.FrozenInstanceError):
-        DEGRADATIONS["bubble"].name = "x"  # type: ignore[misc]
+        DEGRADATIONS["bubble"].name = "x"
 
 
 PLUGIN = """

@@ -225,7 +225,7 @@ def test_floats_go_through_with_a_value_range(mri: NDArray[np.uint8]) -> None:
 ])  # fmt: skip
 def test_choices_that_make_no_sense_are_refused(arguments: tuple[object, ...], problem: str) -> None:
     with pytest.raises(MedqDegError, match=problem):
-        Degrade(*arguments)  # type: ignore[arg-type]
+        Degrade(*arguments)
 
 
 @pytest.mark.parametrize("kind", [bool, np.int8, np.uint16, np.int64, np.uint64, np.float64])

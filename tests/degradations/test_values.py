@@ -78,7 +78,7 @@ def test_a_range_that_cuts_much_is_warned_about_and_cut(mri: NDArray[np.uint8]) 
 )
 def test_a_bad_range_window_or_spacing_is_refused(options: dict[str, object], problem: str) -> None:
     with pytest.raises(MedqDegError, match=problem):
-        degrade(demo_image("ct_abdomen"), "low_dose", 1, **options)  # type: ignore[call-overload]
+        degrade(demo_image("ct_abdomen"), "low_dose", 1, **options)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_a_bad_range_window_or_spacing_is_refused(options: dict[str, object], pr
 )
 def test_values_that_are_no_image_are_refused(image: object, problem: str) -> None:
     with pytest.raises(ImageError, match=problem):
-        degrade(image, "ghosting", 1, value_range=(0, 1))  # type: ignore[call-overload]
+        degrade(image, "ghosting", 1, value_range=(0, 1))
 
 
 SIDE, SPACING = 256, 1.4
@@ -134,7 +134,7 @@ def test_the_noise_of_a_dose_is_that_of_the_counts_at_the_centre_of_a_water_disc
     disc = np.where(x**2 + y**2 < radius**2, 0.0, -1000.0).astype(np.float32)
     middle = (slice(SIDE // 2 - 8, SIDE // 2 + 8),) * 2
     options = {"value_range": HU_RANGE, "spacing_mm": SPACING, "photons": photons, "electronic": 0.0}
-    noise = np.array([degrade(disc, "low_dose", 1, seed, **options)[middle] for seed in range(40)])  # type: ignore[call-overload]
+    noise = np.array([degrade(disc, "low_dose", 1, seed, **options)[middle] for seed in range(40)])
     line = 2 * radius * SPACING * WATER_PER_MM
     # Ramp filter and two linear interpolations, sampled at the pixel: pi^2 / (V d^2) times the integral of
     # k^2 sinc^4(k) over both signs up to Nyquist, plus the images that the interpolation leaves beyond.

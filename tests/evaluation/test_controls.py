@@ -245,7 +245,7 @@ def test_a_blind_run_asks_the_clean_questions_without_their_image(image: str, tm
 
     model = Seeing()
     rows = Unreadable({**row, "image": None} for row in demo.rows()[:ROWS].columns())
-    evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))  # type: ignore[arg-type]
+    evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))
     clean = [row["id"] for row in demo.rows()[:ROWS].columns() if row["severity"] == 0]
     assert [query.id for query, _ in model.asked] == clean
     if image == "none":
@@ -258,7 +258,7 @@ def test_a_blind_run_asks_the_clean_questions_without_their_image(image: str, tm
     held = json.loads((tmp_path / "run" / "run.json").read_text())
     held["settings"]["picture"] = held["settings"].pop("image")
     (tmp_path / "run" / "run.json").write_text(json.dumps(held))
-    again = evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))  # type: ignore[arg-type]
+    again = evaluate(model, rows, tmp_path / "run", data_name="demo", controls=Controls(image=image))
     assert (again.answered, again.before) == (0, len(clean))
     # Same seeds, so that only the image differs.
     seen = Seeing()
@@ -270,7 +270,7 @@ def test_a_model_that_insists_on_a_image_is_told_to_take_grey(tmp_path: Path) ->
     class Raising(Seeing):
         def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:
             for query in queries:
-                yield Reply(query.id, (str(query.image.size),) * trials)  # type: ignore[union-attr]
+                yield Reply(query.id, (str(query.image.size),) * trials)
 
     class Failing(Seeing):
         def answer(self, queries: Queries, trials: int) -> Iterator[Reply]:

@@ -48,7 +48,7 @@ def test_a_run_at_a_known_server_records_neutral_sampling_and_nothing_more_is_sa
     result = score_run(tmp_path / "run", n_resamples=100)
     assert result["sampling"] == recorded["sampling"]
     assert sampling_note(result["sampling"]) is None
-    assert "ampling" not in make_entries(result, "org/data")[0].notes  # type: ignore[operator]
+    assert "ampling" not in make_entries(result, "org/data")[0].notes
 
 
 def test_sampling_that_is_not_known_to_be_neutral_is_told_wherever_figures_are(tmp_path: Path) -> None:

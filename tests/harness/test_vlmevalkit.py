@@ -106,7 +106,7 @@ def asked_of(*questions: dict[str, Any]) -> Asked:
     base = next(iter(open_data("demo").columns()))
     rows = [{**base, "id": f"q{n}/none/L0", "question_id": f"q{n}", **each} for n, each in enumerate(questions)]
     image = Image.new("L", (64, 64), 7)
-    data = Data("made", "0" * 64, [{**row, "image": image} for row in rows], {})  # type: ignore[arg-type]
+    data = Data("made", "0" * 64, [{**row, "image": image} for row in rows], {})
     return Asked(data, rows, list(range(len(rows))), {})
 
 

@@ -26,7 +26,7 @@ def message() -> list[ChatMessageUser]:
     image = base64.b64encode((FOLDER / "images" / "mri_liver.png").read_bytes()).decode()
     prompt = build_prompt("Which modality is it?", ["MRI", "CT", "X-ray", "ultrasound"])
     content = [ContentImage(image=f"data:image/png;base64,{image}"), ContentText(text=prompt)]
-    return [ChatMessageUser(content=content)]  # type: ignore[list-item]
+    return [ChatMessageUser(content=content)]
 
 
 def test_inspect_runs_a_folder_by_its_name(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_the_same_question_asked_again_is_another_sample_and_the_same_in_another
 def test_sampling_that_is_not_the_model_s_own_is_refused(config: dict[str, float], told: str) -> None:
     model = get_model("medq_deg/demo", memoize=False)
     with pytest.raises(MedqDegError, match=told):
-        anyio.run(lambda: model.generate(message(), config=GenerateConfig(**config)))  # type: ignore[arg-type]
+        anyio.run(lambda: model.generate(message(), config=GenerateConfig(**config)))
 
 
 def test_an_unknown_argument_and_a_missing_model_are_named() -> None:

@@ -258,7 +258,7 @@ def test_only_the_frame_that_is_wanted_is_decoded(tmp_path: Path, monkeypatch: p
     decoded = []
     from pydicom.pixels.decoders import rle
 
-    original = rle._decode_frame  # type: ignore[attr-defined]
+    original = rle._decode_frame
     monkeypatch.setattr(rle, "_decode_frame", lambda *given: decoded.append(1) or original(*given))
-    assert read_image(path, frame=7).values.max() == 7  # type: ignore[union-attr]
+    assert read_image(path, frame=7).values.max() == 7
     assert len(decoded) <= 1

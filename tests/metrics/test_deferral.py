@@ -188,6 +188,6 @@ def test_the_change_among_the_answered_draws_each_question_once_for_both_severit
         return wrong[kept].mean() - worse[kept].mean()
 
     reference = stats.bootstrap(
-        (np.arange(300),), change, n_resamples=2000, vectorized=False, method="percentile", rng=4
+        (np.arange(300),), change, n_resamples=2000, vectorized=False, method="percentile", random_state=4
     )
     assert severe["right_change_ci"] == pytest.approx(list(reference.confidence_interval), abs=0.012)

@@ -71,7 +71,7 @@ class BatchServer(FaultyServer):
     def _handler(server) -> type[BaseHTTPRequestHandler]:
         base = super()._handler()
 
-        class Handler(base):  # type: ignore[misc, valid-type]
+        class Handler(base):
             def do_GET(self) -> None:
                 if found := re.fullmatch(r"/v1/batches/(\S+)", self.path):
                     self.send_json(200, server.look(found[1]))

@@ -193,9 +193,9 @@ def test_an_estimate_counts_the_orders_of_the_options_and_forgets_an_earlier_run
     with serving(FaultyServer()) as server:
         endpoint = model(server.url, prices=(1.0, 1.0))
         list(endpoint.answer(Rows(4), 6))
-        assert endpoint.estimate(100).requests == 100  # type: ignore[union-attr]
+        assert endpoint.estimate(100).requests == 100
         list(endpoint.answer(Orders(4), 6))
-        assert endpoint.estimate(100).requests == 300  # type: ignore[union-attr]
+        assert endpoint.estimate(100).requests == 300
 
 
 def test_the_runs_and_processes_of_one_command_share_the_largest_cost() -> None:

@@ -78,7 +78,7 @@ def plugins(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("plugins")
 def test_a_plugin_gets_the_arguments_that_it_takes_and_no_others() -> None:
     def made(name: str, **options: Any) -> Any:
-        return load_model(name, transformers={}, **options).made  # type: ignore[attr-defined]
+        return load_model(name, transformers={}, **options).made
 
     assert made("plugin:x") == ("x", 1.0, 7)
     assert made("plugin:x", max_new_tokens=9, arguments={"temperature": 0.5}) == ("x", 0.5, 9)

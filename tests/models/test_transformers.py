@@ -253,7 +253,7 @@ def test_stopping_ends_after_the_batch_in_flight(llava: str) -> None:
 def test_large_images_are_scaled_down(checkpoint: Callable[[str], Path]) -> None:
     path = str(checkpoint("qwen2_5_vl"))
     whole, small = answer(path), answer(path, max_pixels=56 * 56)
-    assert all(small[name].usage["prompt_tokens"] < whole[name].usage["prompt_tokens"] for name in whole)  # type: ignore[index]
+    assert all(small[name].usage["prompt_tokens"] < whole[name].usage["prompt_tokens"] for name in whole)
 
 
 def test_a_model_in_memory_can_be_asked(llava: str) -> None:

@@ -41,7 +41,7 @@ def rows() -> list[dict[str, Any]]:
 
 def work(orders: int = 5, image: str = "shown", some: list[dict[str, Any]] | None = None) -> WorkList:
     some = rows() if some is None else some
-    controls = Controls(orders=orders, image=image)  # type: ignore[arg-type]
+    controls = Controls(orders=orders, image=image)
     return WorkList(some, [row["id"] for row in some], iter(range(len(some))), 0, controls)
 
 

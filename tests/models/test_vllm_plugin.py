@@ -74,7 +74,7 @@ class LLM:
 @pytest.fixture(autouse=True)
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("vllm")
-    module.LLM, module.SamplingParams, module.__version__ = LLM, SamplingParams, "0.0"  # type: ignore[attr-defined]
+    module.LLM, module.SamplingParams, module.__version__ = LLM, SamplingParams, "0.0"
     monkeypatch.setitem(sys.modules, "vllm", module)
     plugin = load_module(PLUGIN / "medq_deg_vllm.py")
     monkeypatch.setitem(sys.modules, "medq_deg_vllm", plugin)

@@ -150,7 +150,7 @@ class Session:
         self.database = Database(path, create=True)
         self.store = Store(self.database, catalogue, slots)
         auth = Auth(self.database)
-        self.reviewers = [auth.log_in(auth.invite(name))[1].reviewer for name in names]  # type: ignore[index]
+        self.reviewers = [auth.log_in(auth.invite(name))[1].reviewer for name in names]
         self.clicks = 0
 
     def click(self) -> str:

@@ -34,7 +34,7 @@ class Study:
         self.database = Database(path, create=True)
         self.store = Store(self.database, catalogue, slots, self.clock)
         auth = Auth(self.database)
-        self.reviewers = [auth.log_in(auth.invite(f"R{number}"))[1].reviewer for number in range(reviewers)]  # type: ignore[index]
+        self.reviewers = [auth.log_in(auth.invite(f"R{number}"))[1].reviewer for number in range(reviewers)]
 
     def review(self, reviewer: int, question: int, verdict: Verdict = KEEP, name: str = "") -> None:
         for pair in range(len(self.store.catalogue[question].pairs)):
@@ -176,7 +176,7 @@ def test_reviewers_who_ask_at_the_same_time_never_get_the_same_assignment(few: C
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(taken) == list(range(6))  # type: ignore[type-var]
+    assert sorted(taken) == list(range(6))
 
 
 def test_a_skipped_question_goes_to_others_and_comes_back_at_the_end(study: Study) -> None:
@@ -272,7 +272,7 @@ def test_what_is_no_review_database_is_refused_in_one_sentence(tmp_path: Path) -
 
 def test_tokens_are_not_stored(study: Study, tmp_path: Path) -> None:
     token = Auth(study.database).invite("Dr. Rossi")
-    key, _ = Auth(study.database).log_in(token)  # type: ignore[misc]
+    key, _ = Auth(study.database).log_in(token)
     study.database.close()
     held = b"".join(path.read_bytes() for path in tmp_path.glob("r.sqlite*"))
     assert b"Dr. Rossi" in held
@@ -283,7 +283,7 @@ def test_tokens_are_not_stored(study: Study, tmp_path: Path) -> None:
 def test_a_new_invitation_ends_the_old_one(study: Study) -> None:
     auth = Auth(study.database)
     old = auth.invite("Ann")
-    key, _ = auth.log_in(old)  # type: ignore[misc]
+    key, _ = auth.log_in(old)
     new = auth.invite("ann")  # the same person: names differ by more than their case
     assert auth.log_in(old) is None
     assert auth.session(key) is None

@@ -26,7 +26,7 @@ ANY_TEXT = st.text(st.characters(codec=None, exclude_categories=()), max_size=40
 
 def finish(**changes: object) -> tuple[SourceRecord, list[str]]:
     notes: list[str] = []
-    return finished(replace(RECORD, **changes), notes.append), notes  # type: ignore[arg-type]
+    return finished(replace(RECORD, **changes), notes.append), notes
 
 
 @given(ANY_TEXT)
