@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import csv
 import math
-import os
 import re
 import sys
 import warnings
@@ -43,8 +42,7 @@ from tests.metrics.models import (  # noqa: E402
 )
 
 PAGE = Path(__file__).with_name("metrics.md")
-# The paper's figures are not ours to ship: they lie in the folder that MEDQ_SHARED names.
-PUBLISHED = Path(os.environ.get("MEDQ_SHARED", ROOT.parent / "shared")) / "paper" / "published_calibration.csv"
+PUBLISHED = ROOT / "medq_deg" / "results" / "paper" / "calibration.csv"
 NAMED = re.compile(r"(?P<value>[^\s|(<>]+)<!--(?P<name>\w+)-->")
 UNNAMED = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+|(?:\.\d+)? ?%)(?![\w.%]*<!--)(?![\d.])")
 # The paper's number on arXiv is a name, not a result.

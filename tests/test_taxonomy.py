@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import pickle
-from pathlib import Path
 
 import pytest
 
 from medq_deg import taxonomy as t
 from medq_deg.errors import MedqDegError, UnknownNameError
-
-
-def table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+from tests.paper import paper_table
 
 
 def test_the_counts_are_the_paper_s() -> None:
@@ -30,23 +24,23 @@ def test_the_counts_are_the_paper_s() -> None:
     assert {name for names in t.APPLICABLE.values() for name in names} == set(t.DEGRADATION_NAMES)
 
 
-def test_degradations_and_skills_are_those_of_the_tables(shared: Path) -> None:
-    degradations = {row["degradation"]: row["category"] for row in table(shared / "paper" / "degradation_counts.csv")}
+def test_degradations_and_skills_are_those_of_the_tables() -> None:
+    degradations = {row["degradation"]: row["category"] for row in paper_table("degradation_counts")}
     assert degradations == dict(t.CATEGORY_OF)
-    skills = {row["skill"]: (row["task"], row["level"]) for row in table(shared / "paper" / "capability_counts.csv")}
+    skills = {row["skill"]: (row["task"], row["level"]) for row in paper_table("capability_counts")}
     assert skills == {skill: (task, t.LEVEL_OF_TASK[task]) for skill, task in t.TASK_OF_SKILL.items()}
 
 
-def test_applicability_covers_every_published_pair(shared: Path) -> None:
-    pairs = {(row["modality"], row["degradation"]) for row in table(shared / "paper" / "severity_by_modality.csv")}
+def test_applicability_covers_every_published_pair() -> None:
+    pairs = {(row["modality"], row["degradation"]) for row in paper_table("shown_pairs")}
     ours = {(modality, name) for modality, names in t.APPLICABLE.items() for name in names}
     assert pairs <= ours
     # Published without figures: reduced contrast of ultrasound, and low resolution of X-ray.
     assert ours - pairs == {("ultrasound", "reduce_contrast"), ("X-ray", "low_resolution")}
 
 
-def test_every_released_identifier_resolves(shared: Path) -> None:
-    for row in table(shared / "paper" / "severity_reference.csv"):
+def test_every_released_identifier_resolves() -> None:
+    for row in paper_table("released_identifiers"):
         assert t.resolve_degradation(row["released_type"]) in t.DEGRADATION_NAMES
 
 

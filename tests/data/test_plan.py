@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +12,7 @@ from medq_deg.data.plan import PUBLISHED_ROWS, QuotaWarning, choose_degradations
 from medq_deg.data.schema import COLUMNS, check_question, row_id, row_seed, task_and_level
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import CATEGORY_OF, MODALITIES, applicable
+from tests.paper import paper_table
 
 
 def questions(count: int) -> list[dict[str, str]]:
@@ -167,9 +166,9 @@ def test_the_published_counts_are_met_exactly_where_the_modalities_allow_it(seed
         assert set(names) <= set(applicable(modality[question]))
 
 
-def test_the_published_counts_are_those_of_the_paper(shared: Path) -> None:
-    with (shared / "paper" / "degradation_counts.csv").open() as file:
-        assert {row["degradation"]: int(row["rows"]) for row in csv.DictReader(file)} == dict(PUBLISHED_ROWS)
+def test_the_published_counts_are_those_of_the_paper() -> None:
+    published = {row["degradation"]: int(row["rows"]) for row in paper_table("degradation_counts")}
+    assert published == dict(PUBLISHED_ROWS)
 
 
 def test_what_cannot_be_met_is_said_and_everyone_still_gets_something() -> None:

@@ -7,7 +7,6 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 
 from medq_deg import degrade
@@ -148,6 +147,8 @@ def test_a_bias_field_of_no_strength_gives_the_image_back(image: NDArray[np.floa
 
 
 def test_the_polynomial_field_is_torchio_s() -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("torchio")
     from torchio.transforms.augmentation.intensity.random_bias_field import BiasField
 
     order, shape = 3, (40, 56)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from medq_deg import results
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import (
     FIGURES,
@@ -27,22 +28,22 @@ pytestmark = pytest.mark.filterwarnings("ignore::medq_deg.metrics.FewTrialsWarni
 SIX = [f"{level}_{figure}" for level in ("l0", "l2") for figure in ("accuracy", "confidence", "shift")]
 
 
-def published(shared: Path) -> dict[str, dict[str, float]]:
-    with (shared / "paper" / "published_calibration.csv").open() as lines:
+def published() -> dict[str, dict[str, float]]:
+    with (Path(results.__file__).parent / "paper" / "calibration.csv").open(encoding="utf-8") as lines:
         rows = list(csv.DictReader(lines))
     return {row["model"]: {key: float(row[key]) for key in SIX} for row in rows if all(row[key] for key in SIX)}
 
 
-def test_the_intra_model_rule_holds_for_every_published_model_with_all_six_values(shared):
-    models = published(shared)
+def test_the_intra_model_rule_holds_for_every_published_model_with_all_six_values():
+    models = published()
     assert len(models) == 17
     for values in models.values():
         assert intra_model_rule(values["l0_accuracy"], values["l2_accuracy"], values["l0_shift"], values["l2_shift"])
         assert values["l2_shift"] == pytest.approx(values["l2_confidence"] - values["l2_accuracy"], abs=0.001)
 
 
-def test_the_inter_model_rule_counts_the_pairs_of_published_models(shared):
-    figures = {name: (values["l2_accuracy"], values["l2_shift"]) for name, values in published(shared).items()}
+def test_the_inter_model_rule_counts_the_pairs_of_published_models():
+    figures = {name: (values["l2_accuracy"], values["l2_shift"]) for name, values in published().items()}
     result = inter_model_rule(figures)
     expected = [
         (figures[a][0] - figures[b][0]) * (figures[a][1] - figures[b][1]) < 0 for a, b in combinations(figures, 2)

@@ -21,7 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
-def test_every_number_on_the_page_is_as_computed(shared):
+def test_every_number_on_the_page_is_as_computed():
     done = run("docs/metrics_numbers.py", "--check")
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from medq_deg import results
 from medq_deg.errors import MedqDegError
 from medq_deg.models.published import (
     BYTES_PER_PARAMETER,
@@ -22,6 +23,7 @@ from medq_deg.models.published import (
     resolve_published,
     table_rows,
 )
+from tests.paper import paper_table
 
 MODELS = published_models()
 HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
@@ -31,6 +33,8 @@ def running(run: str) -> list[PublishedModel]:
     return [model for model in MODELS if model.run == run]
 
 
+SHIPPED = Path(results.__file__).parent / "paper"
+
 each_model = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.name)
 
 
@@ -38,18 +42,17 @@ def test_there_are_40_models_and_no_name_twice() -> None:
     assert len(MODELS) == len({model.name.casefold() for model in MODELS}) == 40
 
 
-def test_names_groups_and_accuracies_are_the_papers(shared: Path) -> None:
-    with (shared / "paper" / "published_by_severity.csv").open(encoding="utf-8", newline="") as file:
-        paper = [
-            (row["model"], row["group"], tuple(float(row[f"l{level}_accuracy"]) for level in range(3)))
-            for row in csv.DictReader(file)
-        ]
+def test_names_groups_and_accuracies_are_the_papers() -> None:
+    paper = [
+        (row["model"], row["group"], tuple(float(row[f"l{level}_accuracy"]) for level in range(3)))
+        for row in paper_table("by_severity")
+    ]
     assert [(model.name, model.group, model.accuracy) for model in MODELS] == paper
 
 
-@pytest.mark.parametrize("table", ["published_by_category.csv", "published_by_capability.csv"])
-def test_every_table_of_the_paper_uses_these_names(shared: Path, table: str) -> None:
-    with (shared / "paper" / table).open(encoding="utf-8", newline="") as file:
+@pytest.mark.parametrize("table", ["by_category", "by_task"])
+def test_every_table_of_the_paper_uses_these_names(table: str) -> None:
+    with (SHIPPED / f"{table}.csv").open(encoding="utf-8", newline="") as file:
         assert {row["model"] for row in csv.DictReader(file)} == {model.name for model in MODELS}
 
 

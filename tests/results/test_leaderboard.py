@@ -11,9 +11,10 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from medq_deg import taxonomy
+from medq_deg import results, taxonomy
 from medq_deg.cli.comparisons import print_leaderboard
 from medq_deg.errors import MedqDegError, UnknownNameError
 from medq_deg.evaluation.store import RunFolder
@@ -45,19 +46,34 @@ def mine(entries: list[Entry]) -> list[Entry]:
     return [entry for entry in entries if entry.run]
 
 
-@pytest.mark.parametrize(
-    ("table", "shipped"),
-    [
-        ("published_by_category", "by_category"),
-        ("published_by_capability", "by_task"),
-        ("published_calibration", "calibration"),
-    ],
-)
-def test_the_shipped_figures_are_the_papers(shared: Path, table: str, shipped: str) -> None:
-    import medq_deg.results
+TABLES = Path(results.__file__).parent / "paper"
 
-    ours = Path(medq_deg.results.__file__).parent / "paper" / f"{shipped}.csv"
-    assert ours.read_text() == (shared / "paper" / f"{table}.csv").read_text()
+
+@pytest.mark.parametrize(
+    ("table", "unlike"),
+    [("by_category", {}), ("by_task", {"GPT-4o-mini": 0.21, "HealthGPT-XL(32B)": 0.14})],
+)
+def test_the_shipped_averages_are_those_of_their_parts(table: str, unlike: dict[str, float]) -> None:
+    """But for the drop of two models, where the paper's own average is another."""
+    with (TABLES / f"{table}.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 40
+    for row in rows:
+        for figure in ("accuracy", "drop"):
+            parts = [float(row[key]) for key in row if key.endswith(f"_{figure}") and key != f"average_{figure}"]
+            near = unlike.get(row["model"], 0.051) if figure == "drop" else 0.051
+            assert float(row[f"average_{figure}"]) == pytest.approx(np.mean(parts), abs=near), row["model"]
+
+
+def test_the_shipped_shifts_are_confidence_minus_accuracy() -> None:
+    with (TABLES / "calibration.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 19
+    for row in rows:
+        for level in ("l0", "l1", "l2"):
+            accuracy, confidence, shift = (row[f"{level}_{key}"] for key in ("accuracy", "confidence", "shift"))
+            if accuracy and confidence and shift:
+                assert float(shift) == pytest.approx(float(confidence) - float(accuracy), abs=0.00021)
 
 
 def test_every_published_model_has_all_its_tables() -> None:

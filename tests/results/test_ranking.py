@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +11,7 @@ from scipy.stats import chi2_contingency
 from medq_deg.results.published import PAPER_ROWS, published_results
 from medq_deg.results.ranking import QUESTIONS, Asked, asked_of, findings, places, questions_of, read_asked
 from medq_deg.taxonomy import CATEGORIES
+from tests.paper import paper_table
 
 SAMPLED = {"neutral": True, "identical": False, "how": "told"}
 WHOLE = Asked(PAPER_ROWS, 0, ("release",), 10, "strict", "", 1, "shown", None, SAMPLED)
@@ -123,8 +122,7 @@ def test_more_questions_tell_more_models_apart() -> None:
     assert places([1.0, 1.0, 0.0], 10) == [(1, 2), (1, 2), (3, 3)]
 
 
-def test_no_family_has_fewer_questions_than_its_most_frequent_degradation(shared: Path) -> None:
-    with (shared / "paper" / "degradation_counts.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+def test_no_family_has_fewer_questions_than_its_most_frequent_degradation() -> None:
+    rows = paper_table("degradation_counts")
     for family in CATEGORIES:
         assert questions_of(family) == max(int(row["rows"]) for row in rows if row["category"] == family) // 2
