@@ -19,6 +19,7 @@ from medq_deg.cli.doctor import findings
 from medq_deg.evaluation.run import evaluate
 from medq_deg.results.score import METRICS
 from tests.conftest import Command, demo_image
+from tests.data.sources_of_demo import write_folder
 from tests.evaluation.test_run import Echo
 
 
@@ -173,3 +174,16 @@ def test_a_terminal_without_utf_8_and_a_name_that_is_none_are_no_matter(words: t
         check=False,
     )
     assert (told.returncode, b"Traceback" in told.stderr) == (0, False), told.stderr
+
+
+def test_a_source_by_name_is_that_source(command: Command, tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "mine")
+    for out, words in (("a", ("--folder", folder)), ("b", ("--source", f"folder={folder}"))):
+        assert command("build", *words, "--out", tmp_path / out, "--quiet")[0] == 0
+    made = [json.loads((tmp_path / out / "manifest.json").read_text())["fingerprint"] for out in ("a", "b")]
+    assert made[0] == made[1]
+    for words, said in ((("folder",), "must be NAME=PATH"), (("a=b", "a=c"), "'a' twice"), (("quiz=x",), "quiz")):
+        given = [word for each in words for word in ("--source", each)]
+        code, _, errors = command("build", *given, "--out", tmp_path / "c")
+        assert (code, len(errors.splitlines())) == (2, 1)
+        assert said in errors

@@ -10,7 +10,7 @@ import typer
 from medq_deg.cli.console import bar, console, errors, say, say_next, stages, tell_result
 from medq_deg.cli.datasets import Cluster, Engines, Format, PngLevel, opened_engine
 from medq_deg.cli.long import long_command
-from medq_deg.cli.options import Seed
+from medq_deg.cli.options import Seed, read_sources
 
 building = typer.Typer()
 data = typer.Typer(help="Check a built dataset, or put it on the Hub.", no_args_is_help=True)
@@ -26,6 +26,10 @@ def build(
     gmai: Annotated[Path | None, typer.Option(help="TSV file of GMAI-MMBench.")] = None,
     omnimedvqa: Annotated[Path | None, typer.Option(help="Folder of OmniMedVQA.")] = None,
     medxpertqa: Annotated[Path | None, typer.Option(help="Folder of MedXpertQA (MM).")] = None,
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=PATH", help="A source that a plugin adds, see docs/sources.md; may be repeated."),
+    ] = None,
     quotas: Annotated[Literal["published"] | None, typer.Option(help="The paper's counts of each type.")] = None,
     questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that make images.")] = 1,
@@ -54,7 +58,7 @@ def build(
     from medq_deg.files import read_json
 
     given = {"gmai": gmai, "omnimedvqa": omnimedvqa, "medxpertqa": medxpertqa, "folder": folder}
-    sources = {name: path for name, path in given.items() if path is not None}
+    sources = {name: path for name, path in given.items() if path is not None} | read_sources(source or [])
     encoding = Encoding(image_format or "png", png_level)
     with opened_engine(engine, cluster, workers) as started, stages() as progress:
         manifest = make(

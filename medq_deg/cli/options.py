@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import Field, fields
 from functools import wraps
+from pathlib import Path
 from typing import Annotated, Any, Final, TypeAlias, TypeVar, get_type_hints
 
 import typer
@@ -109,3 +110,16 @@ def read_arguments(texts: list[str]) -> dict[str, Any]:
         except ValueError:
             arguments[key] = value
     return arguments
+
+
+def read_sources(texts: list[str]) -> dict[str, Path]:
+    """Read NAME=PATH; raise `MedqDegError` for anything else, or a name that is given twice."""
+    sources: dict[str, Path] = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not (name and equals and path):
+            raise MedqDegError(f"--source must be NAME=PATH, got {text!r}")
+        if name in sources:
+            raise MedqDegError(f"--source gives {name!r} twice")
+        sources[name] = Path(path)
+    return sources
