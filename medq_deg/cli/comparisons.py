@@ -11,6 +11,7 @@ from rich.text import Text
 from medq_deg.cli.console import PlainConsole, console
 from medq_deg.cli.controls import print_controls
 from medq_deg.cli.tables import print_answer
+from medq_deg.metrics import FEW_CLUSTERS
 from medq_deg.results.columns import FIGURES
 from medq_deg.results.leaderboard import Entry, one_line, shown
 
@@ -32,8 +33,8 @@ def print_comparison(result: Mapping[str, Any]) -> None:
     table = Table(title=Text(f"{second} minus {first}, on {result['rows']} rows of {data}"))
     table.caption = (
         "difference [95 % interval by bootstrap over questions], p adjusted by Holm's method within a block; "
-        f"* fewer than 30 questions; {NOT_JUDGED}: too few questions for a p-value; † also after correction over all "
-        "blocks"
+        f"* fewer than {FEW_CLUSTERS} questions; {NOT_JUDGED}: too few questions for a p-value; † also after "
+        "correction over all blocks"
     )
     table.add_column("", no_wrap=True)
     table.add_column("rows", justify="right")

@@ -130,8 +130,9 @@ def withhold(scores: Any, reason: str) -> None:
     if isinstance(scores, Mapping):
         if "verdict" in scores and isinstance(scores, dict):
             scores["verdict"], scores["reason"] = "undecided", reason
-            if scores.get("verdict_holm") is not None:
-                scores["verdict_holm"] = "undecided"
+            for adjusted in ("verdict_holm", "verdict_page"):
+                if scores.get(adjusted) is not None:
+                    scores[adjusted] = "undecided"
         for value in scores.values():
             withhold(value, reason)
 

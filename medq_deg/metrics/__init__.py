@@ -7,6 +7,7 @@ the options, `visual_gain` for a run beside its blind baseline, `deferral` for a
 """
 
 from medq_deg.metrics.blind import visual_gain
+from medq_deg.metrics.bootstrap import FEW_CLUSTERS
 from medq_deg.metrics.caveats import (
     ClusterWarning,
     FewTrialsWarning,
@@ -25,6 +26,7 @@ from medq_deg.metrics.two_models import COMPARED, compare
 
 __all__ = [
     "COMPARED",
+    "FEW_CLUSTERS",
     "FIGURES",
     "HEADLINE",
     "SHIFTS",

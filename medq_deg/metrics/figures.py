@@ -63,6 +63,8 @@ class Figure:
         Computes a figure that is no mean from `Totals`.
     headline : bool
         Whether it stands in the first table of a run.
+    plain, gloss : str
+        Its name and its small print in the report's table of all numbers, in points of 100; empty if it is not there.
     low, high : float
         Its range.
     undefined : str
@@ -77,6 +79,8 @@ class Figure:
     per: str = "rows"
     curve: Callable[[Totals], FloatArray] | None = None
     headline: bool = False
+    plain: str = ""
+    gloss: str = ""
     low: float = 0.0
     high: float = 1.0
     undefined: str = "no row counts"
@@ -116,7 +120,14 @@ _FEW = f"a row has fewer than {INTERPRETABLE_TRIALS} votes, too few for the corr
 
 _ALL = (
     Figure(
-        "accuracy", "Accuracy", "share", "share of the votes that are right", terms=(("accuracy", 1.0),), headline=True
+        "accuracy",
+        "Accuracy",
+        "share",
+        "share of the votes that are right",
+        terms=(("accuracy", 1.0),),
+        headline=True,
+        plain="Right",
+        gloss="accuracy: share of all answers",
     ),
     Figure(
         "majority_accuracy",
@@ -124,6 +135,8 @@ _ALL = (
         "share",
         "share of the most frequent answers that are right, tied answers sharing the credit",
         terms=(("majority", 1.0),),
+        plain="Favourite answer right",
+        gloss="majority accuracy",
     ),
     Figure(
         "confidence",
@@ -132,6 +145,8 @@ _ALL = (
         "share of the votes that name an option, times 1 minus the normalised entropy of these votes",
         terms=(("confidence", 1.0),),
         headline=True,
+        plain="Confidence, as in the paper",
+        gloss="1 − entropy of the votes",
     ),
     Figure(
         "calibration_shift",
@@ -141,6 +156,8 @@ _ALL = (
         terms=(("confidence", 1.0), _ACCURACY),
         headline=True,
         low=-1.0,
+        plain="Calibration shift, as in the paper",
+        gloss="its 0 does not mean calibrated",
     ),
     Figure(
         "confidence_corrected",
@@ -165,6 +182,8 @@ _ALL = (
         "share",
         "chance that two votes on the same row name the same option",
         terms=(("agreement", 1.0),),
+        plain="Sure",
+        gloss="agreement: two answers are the same",
     ),
     Figure(
         "agreement_shift",
@@ -174,6 +193,8 @@ _ALL = (
         terms=(("agreement", 1.0), _ACCURACY),
         headline=True,
         low=-1.0,
+        plain="Surer than right",
+        gloss="agreement shift: sure minus right",
     ),
     Figure(
         "ece",
@@ -181,6 +202,8 @@ _ALL = (
         "score",
         "mean distance between the share of the most frequent option and how often it is right; few votes raise it",
         curve=_ece,
+        plain="ECE",
+        gloss="few votes make it larger",
     ),
     Figure(
         "brier",
@@ -189,6 +212,8 @@ _ALL = (
         "squared distance between the votes and the truth, 0 (best) to 2",
         terms=(("brier", 1.0),),
         high=2.0,
+        plain="Brier score",
+        gloss="0 best, 200 worst",
     ),
     Figure(
         "auroc",
@@ -197,6 +222,8 @@ _ALL = (
         "chance that the confidence is higher where the most frequent answer is right than where it is wrong",
         curve=_auroc,
         undefined="all most frequent answers are right, or all are wrong",
+        plain="Sureness sorts right from wrong",
+        gloss="AUROC; 50 is useless, 100 perfect",
     ),
     Figure(
         "aurc",
@@ -220,6 +247,8 @@ _ALL = (
         terms=(("parsed", 1.0),),
         per="asked",
         headline=True,
+        plain="Readable",
+        gloss="parse rate",
     ),
 )
 

@@ -9,13 +9,11 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from medq_deg.metrics import FEW_CLUSTERS
 from medq_deg.reporting import vector
 from medq_deg.reporting.text import shorten
 from medq_deg.results.numbers import change_of_100
 from medq_deg.taxonomy import NO_DEGRADATION
-
-ENOUGH: Final = 30
-"""Questions from which a cell stands in full ink."""
 
 RANKED: Final = 10
 """Questions from which a cell is ranked and has a range."""
@@ -48,7 +46,7 @@ NOT_RANKED: Final = 2
 """The tier whose cells stand by name, not by what they lost."""
 
 _TIERS: Final = (
-    "{noun} with 30 questions or more",
+    f"{{noun}} with {FEW_CLUSTERS} questions or more",
     "10 to 29 questions: place may be luck",
     "Fewer than 10 questions: not ranked",
 )
@@ -73,8 +71,8 @@ class Cell:
 
     @property
     def tier(self) -> int:
-        """0 from `ENOUGH` questions, 1 from `RANKED`, else 2."""
-        return 0 if self.questions >= ENOUGH else 1 if self.questions >= RANKED else 2
+        """0 from `FEW_CLUSTERS` questions, which stand in full ink, 1 from `RANKED`, else 2."""
+        return 0 if self.questions >= FEW_CLUSTERS else 1 if self.questions >= RANKED else 2
 
 
 def cells_of(breakdown: Mapping[str, Mapping[str, Any]], severity: str = "L2") -> list[Cell]:
@@ -112,9 +110,9 @@ def summary(cells: Sequence[Cell], noun: str) -> str:
         worst = ", ".join(f"{cell.label} ({change_of_100(cell.change)})" for cell in hurt[:3])
         parts.append(f"Worst where it can be judged: {worst}.")
     elif solid:
-        parts.append(f"No {noun} with {ENOUGH} questions or more shows a loss beyond chance.")
+        parts.append(f"No {noun} with {FEW_CLUSTERS} questions or more shows a loss beyond chance.")
     if few:
-        parts.append(f"{few} of {len(cells)} have fewer than {ENOUGH} questions.")
+        parts.append(f"{few} of {len(cells)} have fewer than {FEW_CLUSTERS} questions.")
         if not solid:
             first = next((cell for cell in cells if cell.tier == 1), None)
             if first and first.change < 0:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import Any, Final
 import matplotlib as mpl
 from PIL import Image, ImageDraw, ImageFont
 
-from medq_deg.data.schema import LETTERS
+from medq_deg.reporting.examples import said_of
 from medq_deg.reporting.images import Images
 from medq_deg.reporting.text import shorten
 from medq_deg.results.answer import Answer
-from medq_deg.results.pairs import Pair, favourite
+from medq_deg.results.pairs import Pair
 from medq_deg.storable import visible
 
 SIZE: Final = (1200, 630)
@@ -124,9 +123,8 @@ def _headline(pen: _Pen, answer: Answer, width: float, y: float) -> None:
 
 
 def _example(pen: _Pen, x: float, title: str, row: Mapping[str, Any], pixels: Image.Image, source: str) -> None:
-    best = favourite(row, source)
-    right = best is not None and best[0] == row["answer"]
-    colour = _RIGHT if right else _WRONG if best is not None else _MUTED
+    said = said_of(row, source)
+    colour = {True: _RIGHT, False: _WRONG, None: _MUTED}[said.right]
     box = (round(x * _SCALE), _IMAGE_TOP * _SCALE)
     size = (_COLUMN * _SCALE, _IMAGE_HEIGHT * _SCALE)
     pen.canvas.paste(Image.new("RGB", size, "#000000"), box)
@@ -136,22 +134,16 @@ def _example(pen: _Pen, x: float, title: str, row: Mapping[str, Any], pixels: Im
         scale = min(size[0] / fitted.width, size[1] / fitted.height)
         fitted = fitted.resize((round(fitted.width * scale), round(fitted.height * scale)), Image.Resampling.LANCZOS)
     pen.canvas.paste(fitted, (box[0] + (size[0] - fitted.width) // 2, box[1] + (size[1] - fitted.height) // 2))
-    if best is not None and not right:
+    if said.right is False:
         corner = (box[0] + size[0] - 1, box[1] + size[1] - 1)
         pen.draw.rectangle((*box, *corner), outline=_WRONG, width=3 * _SCALE)
     y = _IMAGE_TOP + _IMAGE_HEIGHT + 12
     pen.text(x, y, title, 21, _INK, bold=True)
-    if best is not None:
-        said = str(list(row["options"])[LETTERS.index(best[0])])
-        pen.text(x, y + 33, f"“{shorten(visible(said), 17)}”", 20, _INK)
+    if said.right is not None:
+        pen.text(x, y + 33, f"“{shorten(visible(said.text), 17)}”", 20, _INK)
     if source == "votes":
         _marks(pen, x, y + 78, row["votes"], str(row["answer"]))
-        count = max(Counter(vote for vote in row["votes"] if vote).values(), default=0)
-        told = f"{count} of {len(row['votes'])}, "
-    else:
-        told = "" if best is None else f"{round(100 * best[1])} of 100, "
-    told = "no clear answer" if best is None else told + ("right" if right else "wrong")
-    pen.text(x, y + 96, told, 20, colour, bold=True)
+    pen.text(x, y + 96, said.verdict, 20, colour, bold=True)
 
 
 def _marks(pen: _Pen, x: float, y: float, votes: Sequence[str | None], answer: str) -> None:

@@ -136,6 +136,9 @@ def collect(
         runs.append(_collect(path, coverage, n_resamples, seed))
     progress("scoring", len(paths), len(paths))
     add_page([run.summary for run in runs], runs[0].summary["confidence_level"])
+    for run in runs:
+        if run.answered.sampling["identical"]:
+            withhold(run.summary, IDENTICAL)
     baselines = match_blind([run.answered for run in runs], [read_blind(path, coverage) for path in blind])
     complete = []
     for run, label, baseline in zip(runs, _labels(runs), baselines, strict=True):
@@ -154,8 +157,6 @@ def _collect(path: Path, coverage: float, n_resamples: int, seed: int) -> Run:
                 answered.rows, by=BREAKDOWNS, source=answered.source, n_resamples=n_resamples, seed=seed
             )
             reliabilities, risks = _curves(answered)
-            if answered.sampling["identical"]:
-                withhold(summary, IDENTICAL)
         except MedqDegError as error:
             raise MedqDegError(f"{path}: {error}") from None
     failures = Counter(RunFolder(path).read_failures().values())

@@ -81,19 +81,47 @@ def example_of(pair: Pair, source: str, images: Mapping[str, str], *, size: int 
     )
 
 
-def _shown(severity: str, row: Mapping[str, Any], source: str, image: str, size: int) -> Shown:
+@dataclass(frozen=True)
+class Said:
+    """What a model said to a row, in words.
+
+    Attributes
+    ----------
+    text : str
+        Its favourite option; empty if it has none.
+    verdict : str
+        How often it was said, and whether it is right.
+    right : bool or None
+        None without a favourite.
+    """
+
+    text: str
+    verdict: str
+    right: bool | None
+
+
+def said_of(row: Mapping[str, Any], source: str) -> Said:
+    """Return what a model said to a row, by its ``"votes"`` or its ``"probabilities"``."""
     best = favourite(row, source)
-    right = None if best is None else best[0] == row["answer"]
-    said = "" if best is None else shorten(list(row["options"])[LETTERS.index(best[0])], _LONGEST)
-    word = {True: "right", False: "wrong", None: "no clear answer"}[right]
+    if best is None:
+        return Said("", "no clear answer", None)
+    right = best[0] == row["answer"]
     if source == "probabilities":
-        verdict = word if best is None else f"{round(100 * best[1])} of 100, {word}"
-        drawn = bar(dict(row["probabilities"] or {}), row["answer"])
+        often = f"{round(100 * best[1])} of 100"
     else:
         count = max(Counter(vote for vote in row["votes"] if vote).values(), default=0)
-        verdict = word if best is None else f"{count} of {len(row['votes'])}, {word}"
+        often = f"{count} of {len(row['votes'])}"
+    text = shorten(list(row["options"])[LETTERS.index(best[0])], _LONGEST)
+    return Said(text, f"{often}, {'right' if right else 'wrong'}", right)
+
+
+def _shown(severity: str, row: Mapping[str, Any], source: str, image: str, size: int) -> Shown:
+    said = said_of(row, source)
+    if source == "probabilities":
+        drawn = bar(dict(row["probabilities"] or {}), row["answer"])
+    else:
         drawn = marks(row["votes"], row["answer"], size)
-    return Shown(severity, NAMES[severity], image, said, verdict, right, drawn)
+    return Shown(severity, NAMES[severity], image, said.text, said.verdict, said.right, drawn)
 
 
 def marks(votes: Sequence[str | None], answer: str, size: int = 12) -> Markup:

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from medq_deg.metrics import FEW_CLUSTERS
 from medq_deg.models.published import published_models
 from medq_deg.reporting.collect import Run
 from medq_deg.reporting.drawing import (
@@ -165,7 +166,7 @@ def calibration(runs: Sequence[Run]) -> Figure:
         "calibration",
         "Actual and perceived performance",
         "Accuracy against confidence at each severity, with 95 % intervals. Right of 0 a shift is overconfident; "
-        "only the agreement shift is 0 for a calibrated model. Hollow: fewer than 30 questions.",
+        f"only the agreement shift is 0 for a calibrated model. Hollow: fewer than {FEW_CLUSTERS} questions.",
         _told(
             runs,
             "Agreement shift at L0, L1 and L2",
@@ -222,7 +223,7 @@ def accuracy_by(runs: Sequence[Run], by: str) -> Figure:
         f"accuracy_by_{noun}",
         f"Accuracy by {noun}",
         f"Accuracy on mild and severe images, and the change from each one's own clean image in percentage points, "
-        f"with 95 % intervals. Hollow: fewer than 30 questions, read with care.{_only(runs)}",
+        f"with 95 % intervals. Hollow: fewer than {FEW_CLUSTERS} questions, read with care.{_only(runs)}",
         _told(
             runs,
             f"Accuracy at L2 by {noun}",
@@ -293,7 +294,7 @@ def drops(runs: Sequence[Run], by: str) -> Figure:
         f"drops_by_{noun}",
         f"Accuracy lost by {noun}",
         "Accuracy on the clean image minus accuracy on its degraded ones, in percentage points: orange is lost, blue "
-        f"is gained. {'A star marks' if told else 'Hatched:'} fewer than 30 questions.",
+        f"is gained. {'A star marks' if told else 'Hatched:'} fewer than {FEW_CLUSTERS} questions.",
         _told(
             runs,
             f"Percentage points of accuracy lost from L0 to L2 by {noun}",

@@ -55,6 +55,7 @@ def render(
     }
     ranged = any(part.levels and part.levels.ranges["right"] for part in parts)
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    controls = control_views(runs)
     return filling.get_template("report.html").render(
         runs=runs,
         shown=runs[:MOST_RUNS],
@@ -64,7 +65,7 @@ def render(
         style=Markup(style),
         script=Markup(script),
         version=medq_deg.__version__,
-        sections=_sections(parts),
+        sections=_sections(parts, bool(controls)),
         data_title=_data_title(runs),
         names=NAMES,
         title=_title(runs),
@@ -75,7 +76,7 @@ def render(
         comparisons=[verdicts.between_models(each) for each in comparisons],
         strip=strip_of(runs[:MOST_RUNS], (WIDE, SLIM)),
         survivors=any(cell.survives for part in parts for cell in part.cells),
-        controls=control_views(runs),
+        controls=controls,
         missing=[f"{run.label}: {' '.join(told)}" for run in runs if (told := missing_sentences(run.missing_votes))],
         browser=browser,
         outcomes=OUTCOMES,
@@ -87,14 +88,14 @@ def render(
     )
 
 
-def _sections(parts: Sequence[Part]) -> list[tuple[str, str]]:
+def _sections(parts: Sequence[Part], controlled: bool) -> list[tuple[str, str]]:
     """Name the sections that the page has."""
     found = [("defer", "Sure answers")] if any(part.deferral for part in parts) else []
     if any(part.breakdowns for part in parts):
         found.append(("where", "Where it breaks"))
     lost = parts[0].share.count if len(parts) == 1 else 0
     rows = f"The {lost} images" if lost > 1 else "Single images"
-    checks = [("controls", "Controls")] if any(control_views([part.run]) for part in parts) else []
+    checks = [("controls", "Controls")] if controlled else []
     return [*found, *checks, ("rows", rows), ("how", "How tested"), ("all", "All numbers")]
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from medq_deg.metrics import FIGURES
 from medq_deg.reporting import breaks, hero
 from medq_deg.reporting.collect import Run
 from medq_deg.reporting.deferral import Deferral, deferral_of
@@ -139,25 +140,26 @@ def _breakdowns(run: Run) -> list[Breakdown]:
     return found
 
 
-_FIGURES: Final = (
-    ("accuracy", "Right", "accuracy: share of all answers"),
-    ("agreement", "Sure", "agreement: two answers are the same"),
-    ("agreement_shift", "Surer than right", "agreement shift: sure minus right"),
-    ("majority_accuracy", "Favourite answer right", "majority accuracy"),
-    ("parse_rate", "Readable", "parse rate"),
-    ("auroc", "Sureness sorts right from wrong", "AUROC; 50 is useless, 100 perfect"),
-    ("confidence", "Confidence, as in the paper", "1 − entropy of the votes"),
-    ("calibration_shift", "Calibration shift, as in the paper", "its 0 does not mean calibrated"),
-    ("ece", "ECE", "few votes make it larger"),
-    ("brier", "Brier score", "0 best, 200 worst"),
+_LISTED: Final = (
+    "accuracy",
+    "agreement",
+    "agreement_shift",
+    "majority_accuracy",
+    "parse_rate",
+    "auroc",
+    "confidence",
+    "calibration_shift",
+    "ece",
+    "brier",
 )
+"""The figures of the table of all numbers, in the order of a reader's questions."""
 
 
 def numbers_of(summary: Mapping[str, Any]) -> list[Number]:
     """Return the table of all numbers, in points of 100."""
     levels = summary["by_severity"]
     lines = []
-    for key, name, gloss in _FIGURES:
+    for key in _LISTED:
         cells = []
         for severity in SEVERITY_NAMES:
             if severity in levels:
@@ -167,7 +169,7 @@ def numbers_of(summary: Mapping[str, Any]) -> list[Number]:
             if change:
                 cells.append(_change(severity, change, key))
         if any(cell[1] != "–" for cell in cells):
-            lines.append(Number(name, gloss, tuple(cells)))
+            lines.append(Number(FIGURES[key].plain, FIGURES[key].gloss, tuple(cells)))
     return lines
 
 

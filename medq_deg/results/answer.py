@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal, TypeAlias
 
+from medq_deg.metrics import FEW_CLUSTERS
 from medq_deg.metrics.johnson import TOO_FEW
 from medq_deg.results.numbers import change_of_100, more_or_fewer, of_100, range_of_100
 from medq_deg.results.sampling import sampling_note
@@ -27,14 +28,11 @@ READABLE: Final = 0.9
 READABLE_APART: Final = 0.05
 """Most that the readable shares of two severities may differ."""
 
-LEAST_QUESTIONS: Final = 30
-"""Fewer questions give no answer."""
-
 CLASSES: Final[Mapping[str, str]] = {
     "incomplete": "rows have no answer",
     "no_clean": "no degraded row has its clean row",
     "unreadable": "answers are not readable at a severity, or much less often than at another",
-    "few": f"pairs from fewer than {LEAST_QUESTIONS} questions",
+    "few": f"pairs from fewer than {FEW_CLUSTERS} questions",
     "guessing": "the range of the clean accuracy holds chance",
     "blind": "clean accuracy is not above that without the image",
     "gained": "the whole range of the change is a gain",
@@ -116,7 +114,7 @@ def _class(scores: Scores, margin: float) -> str:
     readable = [level["parse_rate"] for level in levels.values()]
     if min(readable) < READABLE or max(readable) - min(readable) > READABLE_APART:
         return "unreadable"
-    if effect["clusters"] < LEAST_QUESTIONS or not effect.get("accuracy_drop_ci"):
+    if effect["clusters"] < FEW_CLUSTERS or not effect.get("accuracy_drop_ci"):
         return "few"
     if (levels["L0"].get("accuracy_ci") or [1.0])[0] <= scores["chance"]:
         return "guessing"
@@ -220,7 +218,7 @@ def _few(scores: Scores, margin: float) -> Words:
     return (
         "Too few questions",
         "unsure",
-        f"{count} question{'' if count == 1 else 's'} cannot answer this; {LEAST_QUESTIONS} is the least, some hundred "
+        f"{count} question{'' if count == 1 else 's'} cannot answer this; {FEW_CLUSTERS} is the least, some hundred "
         "are better.",
         f"Seen so far: {_change(effect['accuracy_drop'])}. No range is given: it would be too short.",
         "Ask more questions. All else here is an impression.",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from medq_deg.errors import MedqDegError
-from medq_deg.metrics import FIGURES, SHIFTS, MetricWarning, calibration_shift
+from medq_deg.metrics import FEW_CLUSTERS, FIGURES, SHIFTS, MetricWarning, calibration_shift
 from medq_deg.results.answer import answer
 from medq_deg.results.numbers import change_of_100, of_100, range_of_100
 
@@ -56,7 +56,7 @@ def report(text: str, confidence_level: float = 0.95, invalid: str = "wrong") ->
             return f"**This table cannot be used:** {error}"
     lines = [*_answer(result, table), *_in_words(result)]
     if result["few_clusters"]:
-        lines += ["", "Fewer than 30 questions: too few for a verdict, and for ranges to be relied on."]
+        lines += ["", f"Fewer than {FEW_CLUSTERS} questions: too few for a verdict, and for ranges to be relied on."]
     lines += [f"\n**Note:** {each.message}" for each in caught if issubclass(each.category, MetricWarning)]
     lines += ["", "### All numbers", "", f"{result['n']} rows from {result['clusters']} questions.", ""]
     lines += [f"| figure | value | {confidence_level:.0%} interval |", "|---|---|---|"]
