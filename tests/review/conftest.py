@@ -13,7 +13,6 @@ pytest.importorskip("statsmodels")
 
 from medq_deg.errors import ImageError, RowError
 from medq_deg.review.catalogue import Catalogue, open_catalogue
-from tests.reporting.conftest import chromium  # noqa: F401 - a fixture
 from tests.review.served import Served, served
 
 
