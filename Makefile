@@ -4,13 +4,17 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
-.PHONY: demo docs test test-package test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
+.PHONY: demo docs test test-all test-package test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
 
 demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
 
 test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+
+# With every long proof, of which `make test` runs a sample that changes with the date (SLOW_SEED repeats one).
+test-all: $(VENV)/.test
+	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 # What the tests of the pages need besides Chromium; without it they skip.
 browser: $(VENV)/.browser
@@ -19,9 +23,9 @@ browser: $(VENV)/.browser
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-# The oldest datasets that is supported.
+# The oldest of every direct dependency that is supported; uv finds them.
 test-oldest: $(VENV)-oldest/.ready
-	$(VENV)-oldest/bin/python -m pytest tests/metrics/test_evaluate_module.py tests/test_registration.py tests/data/test_loading.py tests/data/test_build.py tests/data/test_load.py tests/data/test_reference.py tests/data/test_fly.py
+	$(VENV)-oldest/bin/python -m pytest tests/metrics tests/test_cli.py tests/test_package.py tests/test_registration.py tests/degradations/test_golden.py tests/degradations/test_values.py tests/degradations/test_transform.py tests/data/test_loading.py tests/data/test_build.py tests/data/test_load.py tests/data/test_reference.py tests/data/test_fly.py
 
 # What a user installs: the wheel, made from the sdist, without the source tree and without any extra.
 test-package: $(VENV)/.test
@@ -73,7 +77,9 @@ $(VENV)-space/.ready: pyproject.toml
 
 $(VENV)-oldest/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet --editable . 'datasets==2.21.0' pytest hypothesis
+	$(VENV)-oldest/bin/python -m pip install --quiet uv
+	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python --resolution lowest-direct -r pyproject.toml 'pytest>=8.2' 'hypothesis>=6.100' 'scikit-image>=0.24'
+	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python --no-deps --editable .
 	touch $@
 
 # Damaged inputs for every parser and reader: so many in all, others each time. `make test` runs a small sample of them.

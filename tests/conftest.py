@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeAlias
@@ -96,3 +98,38 @@ def chromium() -> Iterator[Any]:
             pytest.skip(f"no Chromium: {str(error).splitlines()[0]}")
         yield browser
         browser.close()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draw the seed of the sample of slow tests once, before the processes of a run are started."""
+    os.environ.setdefault("SLOW_SEED", datetime.now(timezone.utc).date().isoformat())
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    """Say how to repeat this choice of slow tests."""
+    if os.environ.get("SLOW") == "all":
+        return "slow tests: all"
+    return f"slow tests: a sample, SLOW_SEED={os.environ['SLOW_SEED']}; all of them: SLOW=all"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep a sample of the tests that are marked slow, another each day: `sample_slow`."""
+    if os.environ.get("SLOW") == "all" or any("::" in argument for argument in config.args):
+        return
+    slow = [item.nodeid for item in items if item.get_closest_marker("slow")]
+    left_out = {*slow} - sample_slow(slow, os.environ["SLOW_SEED"])
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    items[:] = [item for item in items if item.nodeid not in left_out]
+
+
+def sample_slow(names: Sequence[str], seed: str) -> set[str]:
+    """Choose one case of each test that has several, and a third of those that have one."""
+    cases: dict[str, list[str]] = {}
+    for name in names:
+        cases.setdefault(name.partition("[")[0], []).append(name)
+    chosen = set()
+    for test, several in cases.items():
+        draw = random.Random(f"{seed} {test}")
+        if len(several) > 1 or draw.random() < 1 / 3:
+            chosen.add(draw.choice(several))
+    return chosen

@@ -15,6 +15,7 @@ import pytest
 import medq_deg
 from medq_deg import demo
 from medq_deg.evaluation.run import evaluate
+from tests.conftest import sample_slow
 from tests.evaluation.test_run import Echo
 
 PACKAGE = Path(medq_deg.__file__).parent
@@ -114,3 +115,13 @@ def test_every_public_name_is_there(name: str) -> None:
 def test_an_unknown_attribute_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="module 'medq_deg' has no attribute 'degradde'"):
         medq_deg.degradde  # noqa: B018
+
+
+def test_the_sample_of_slow_tests_changes_with_the_day_and_reaches_all() -> None:
+    names = [f"a.py::cases[{case}]" for case in range(4)] + [f"a.py::alone_{number}" for number in range(30)]
+    days = [f"2026-11-{day:02}" for day in range(1, 31)]
+    samples = [sample_slow(names, day) for day in days]
+    assert samples == [sample_slow(names, day) for day in days]
+    assert all(sum("cases" in name for name in sample) == 1 for sample in samples)
+    assert all(3 <= len(sample) <= 20 for sample in samples)
+    assert set().union(*samples) == set(names)

@@ -154,6 +154,7 @@ def full_simulation(image: NDArray[np.float32], photons: float, electronic: floa
     return np.array(noisy)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("photons", "name"), [(1e5, "ct_abdomen"), (2.5e4, "ct_chest_mediastinum")])
 def test_low_dose_noise_is_that_of_the_full_simulation(photons: float, name: str) -> None:
     image = scan(name) * 230

@@ -176,6 +176,7 @@ def test_the_field_spans_its_range_and_is_smooth_and_shared() -> None:
     assert np.corrcoef(np.log(mild).ravel(), np.log(severe).ravel())[0, 1] == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 4])
 @pytest.mark.parametrize("frame", ["background", "body"])
 def test_movement_of_a_large_image_is_what_it_is_line_by_line(

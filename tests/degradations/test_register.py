@@ -177,6 +177,7 @@ def run(environment: dict[str, str], *arguments: str) -> subprocess.CompletedPro
     )
 
 
+@pytest.mark.slow
 def test_an_installed_plugin_is_listed_degrades_and_is_built(tmp_path: Path, histology: np.ndarray) -> None:
     from PIL import Image
 

@@ -63,6 +63,7 @@ def read_until(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"the process ended without saying {text!r}")
 
 
+@pytest.mark.slow
 def test_a_run_killed_at_twenty_random_moments_ends_as_an_undisturbed_one(
     environment: Environment, tmp_path: Path, undisturbed: Path
 ) -> None:

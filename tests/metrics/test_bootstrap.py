@@ -94,10 +94,12 @@ def covered(sharpness: float, seed: int) -> dict[str, float]:
     return {figure: count / SIMULATIONS for figure, count in hits.items()}
 
 
+@pytest.mark.slow
 def test_the_agreement_shift_of_a_calibrated_model_covers_zero_in_95_of_100_samples():
     assert 0.93 <= covered(sharpness=1.0, seed=11)["agreement_shift"] <= 0.97
 
 
+@pytest.mark.slow
 def test_the_intervals_of_all_figures_cover_the_truth_of_an_overconfident_model():
     shares = covered(sharpness=1.6, seed=12)
     assert shares.pop("parse_rate") == 1

@@ -33,6 +33,7 @@ def drawn(rng: np.random.Generator, rows: int, mass: list[float], risk: list[flo
     return LEVELS[level], rng.random(rows) < np.array(risk)[level]
 
 
+@pytest.mark.slow
 def test_the_promise_is_kept_in_all_but_delta_of_the_samples():
     # Of the rows with 8 votes or more 5.05 % are wrong, so the threshold of 8 votes just breaks the promise.
     mass = [0.6, 0.1, 0.08, 0.07, 0.05, 0.10]

@@ -128,6 +128,7 @@ def test_a_verdict_that_rests_on_how_missing_answers_are_treated_is_not_given():
     assert (told["agreement_shift"]["verdict"], told["agreement_shift"]["reason"]) == ("refuted", None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trials", [3, 10])
 def test_the_plug_in_rule_fires_on_a_perfectly_calibrated_model_and_the_agreement_verdict_does_not(trials):
     rng = np.random.default_rng(trials)

@@ -21,6 +21,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess:
     )
 
 
+@pytest.mark.slow
 def test_every_number_on_the_page_is_as_computed():
     done = run("docs/metrics_numbers.py", "--check")
     assert done.returncode == 0, done.stdout + done.stderr

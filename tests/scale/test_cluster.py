@@ -97,6 +97,7 @@ def start(source: Path, target: Path, cluster: Cluster) -> subprocess.Popen[byte
     )
 
 
+@pytest.mark.slow
 def test_killed_workers_and_a_killed_scheduler_lose_nothing(
     long: Path, clusters: Callable[..., Cluster], tmp_path: Path
 ) -> None:
