@@ -25,10 +25,6 @@ GROUPS: Final = ("commercial", "open", "medical")
 RUNS: Final = ("native", "endpoint", "plugin")
 """How a model runs: in transformers, behind an OpenAI-compatible server, or by code that the user installs."""
 
-BYTES_PER_PARAMETER: Final = 2
-MEMORY_OVERHEAD: Final = 1.2
-"""Least memory is that of the weights in bfloat16, all experts included, and a fifth more for activations and cache."""
-
 COLUMNS: Final = ("model", "group", "id", "runs", "GiB", "L0", "L1", "L2")
 """Headings of `table_rows`."""
 
