@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from medq_deg import parse_answer
 from medq_deg.data.schema import LETTERS
+from medq_deg.models.parsing.match import OPTION, letter_in, options_of
 
 OPTIONS = ["Pneumonia", "Pleural effusion", "Atelectasis", "Pneumothorax"]
 LETTER = st.sampled_from("ABCD")
@@ -607,3 +608,52 @@ def test_a_statement_and_another_option_beside_it_contradict_each_other() -> Non
     options = ["Tumour", "No oedema", "Fracture", "Normal"]
     for text in ("Answer: A. No oedema.", "Answer: A. No oedema is seen.", "Answer: A\nNo oedema", "A. No oedema"):
         assert parse_answer(text, options) is None
+
+
+@given(
+    _letters(),
+    st.sampled_from(
+        ["{T}: typically shows a rounded border.", "{T}, in contrast, has no such margin.", "{T}: a common disease."]
+    ),
+    _some([*BEFORE, *AFTER], 2),
+)
+def test_a_remark_about_an_option_s_text_is_no_answer(
+    letters: tuple[str, str, str], remark: str, more: list[str]
+) -> None:
+    text = "\n".join(_fill(form, *letters) for form in [remark, *more])
+    assert parse_answer(text, OPTIONS) is None
+    assert parse_answer(f"{text}\n\nAnswer: {letters[1]}", OPTIONS) == letters[1]
+
+
+@given(
+    _letters(),
+    st.sampled_from(
+        ["{L}. {T}", "{L} | {T}", "({L}) {T}", "{L}: {T}", "{L} - {T}", "{L} => {T}", "{T} ({L})", "[{L}] {T}"]
+    ),
+    st.sampled_from(
+        ["{}", "Answer: {}", "The answer is {}.", "<answer>{}</answer>", "\\boxed{{{}}}", "**{}** The margin is sharp."]
+    ),
+)
+def test_a_letter_and_a_text_are_one_answer_if_they_agree_and_none_if_not(
+    letters: tuple[str, str, str], both: str, form: str
+) -> None:
+    assert parse_answer(form.format(_fill(both, *letters)), OPTIONS) == letters[0]
+    contradicting = both.replace("{T}", "{P}")
+    assert parse_answer(form.format(_fill(contradicting, *letters)), OPTIONS) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "marked"),
+    [
+        ("The answer is (B) an MRI.", "The answer is B."),
+        ("B. MRI is used for the brain.", "B. B is used for the brain."),
+        ("CT angiography or CT", "D or C"),
+        ("A mass is seen, and vitamin D is low.", "A mass is seen, and vitamin D is low."),
+        ("B-mode, A/B, I'm", "B-mode, A/B, I'm"),
+        ("The option a is 1,500.0 mL", "A is E"),
+        ("A. CT", "?"),
+    ],
+)
+def test_every_mention_of_an_option_becomes_one_sign(text: str, marked: str) -> None:
+    options = options_of(("1500 L", "MRI", "CT", "CT angiography", "1500 ml"))
+    assert re.sub(OPTION, lambda match: letter_in(match[0]) or "?", options.mark(text)).strip() == marked

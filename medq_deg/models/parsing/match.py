@@ -1,6 +1,7 @@
-"""Which option a text is, opens with, or mentions, whatever way it is typed.
+"""A reply in which every mention of an option, by letter or by text, is one sign, whatever way it is typed.
 
-Case, markup, brackets, quotes, dashes, spaces, full stops and LaTeX do not count; signs, digits and their order do.
+"The answer is (B) an MRI." becomes "The answer is ⟨B⟩.", so that a reader needs no more than a regular expression.
+Case, brackets, quotes, hyphens, spaces and LaTeX do not count; signs, digits and their order do.
 """
 
 from __future__ import annotations
@@ -8,158 +9,226 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import product
 
 from medq_deg.data.lettered import letter_of
 from medq_deg.data.schema import LETTERS
 from medq_deg.models.parsing.normalise import normalise, plain
 
+BY_LETTER, BY_TEXT, BY_BOTH, UNNAMED = 0xE000, 0xE020, 0xE040, "\ue05f"
+"""Signs of the first option named by letter, by text, and by both; and of none, more than one or another than said."""
+OPTION = "[\ue000-\ue05f]"
+
 _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _COMMANDS = {r"\times": "×", r"\cdot": "⋅", r"\pm": "±", r"\leq": "≤", r"\geq": "≥", r"\le": "≤", r"\ge": "≥"}
 _COMMAND = re.compile(r"\\(?:left|right|displaystyle|quad|[,;:!])|\\[A-Za-z]+|\\")
-_DEGREE = re.compile(r"\^\s*\{?\s*\\circ\s*\}?")
 _POWERS = {ord(power): f"^{digit}" for digit, power in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")}
 _FORMS = tuple(
     (re.compile(pattern), form)
     for pattern, form in (
+        (r">=", "≥"),
+        (r"<=", "≤"),
+        (r"\$", ""),
+        (r"ß", "ss"),
         (r"(?<=[^\W\d_])\^(?=[23](?!\d))", ""),
-        (r"(?<=[\d/ ])u(?=[lmg]\b)", "μ"),
+        (r"(?<=[\d/ ])u(?=[lmgLMG]\b)", "μ"),
         (r"(?<=\d)\s*degrees?\b", "°"),
         (r"(?<=\d)\s*per\s?cent\b", "%"),
         (r"(?<=\d)\s*[x×]\s*(?=\d)", "×"),
-        (r"(?<=\d)\s*-\s*(?=\d)", "-"),
-        (r"(?<=[^\W_])-(?=[^\W\d_])|(?<=[^\W\d_])-(?=[^\W_])", " "),
-        (r"[.,:;、。!?](?!\d)|[()\[\]{}]|(?<=[^\W\d_]),(?=\d)", " "),
         (r"(?<!\w)\.(?=\d)", "0."),
+        (r"(?<=[<>=~±≤≥+]) (?=\S)", ""),
     )
 )
-_SIGN = re.compile(r"(?<=[<>=~±≤≥+]) (?=\S)| (?=[%=^])")
-_BETWEEN_NUMBERS = re.compile(r"(?<=\d) (?=\d)")
-_WORDS_OF_ANY_TEXT = {"yes", "no", "true", "false", "none", "not", "other", "normal", "left", "right", "both", "all"}
+_NUMBER = r"(?:\d{1,3}(?:[ ,]\d{3})+(?:[.,]\d+)*(?!\d)|\d+(?:[.,]\d+)*)"
+_PIECE = re.compile(rf"{_NUMBER}|[^\W\d_]+|[^\w\s.,:;、。!?()\[\]{{}}\"']|_")
+_SOFT_HYPHEN = re.compile(r"(?<=[^\W_])-(?=[^\W\d_])|(?<=[^\W\d_])-(?=[^\W_])")
+_BETWEEN = r"[\s.,:;()\[\]{}\"'-]*"
+_WORDS_OF_ANY_TEXT = {"yes", "no", "none", "not", "other", "normal", "left", "right", "both", "all"}
+# Where a word of any text, or a short number, is an answer and not a part of the talk.
+_BEFORE_ANY = (
+    r"(?:^|[\x02.!?:(\"'-]|\b(?:answer|option|choice|diagnosis)\b[^.:\n]{0,60}\b(?:is|be)\b|\b(?:choose|say|with)\b"
+    r"|\b(?:it|this|that|image|scan|film|statement)\s+is\b|\(?\b[A-Z]\b[).:]*)\s*[\"'(]*(?:most likely )?"
+)
+_AFTER_ANY = (
+    r"(?=\s*[\"')]*(?:$|[\x03.,;:!?(]|-\s|\s-))|(?<=\w)(?=\s(?:because|since|there|it|this|he|she|they|is the)\b)"
+)
+# A letter that stands for an option: no part of a word or a compound ("I'm", "B-mode", "A/B"), no article.
+_WORD = r"0-9A-Za-zÀ-ɏ_/&+"
+_LETTER = re.compile(
+    r"(?:(?i:(?:\bthe )?(?:\bcorrect )?\b(?:option|choice|answer|letter|letra|lettre|opción|alternativa) +))?"
+    r"(?:[(\[{\"'`「【<]\s*)*"
+    rf"(?:(?<![{_WORD}-])(?<!\w')(?:[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|are|has|would|could|can|may|might|does|seems?"
+    r"|fits|looks|matches|shows|and|or|because|since|as|if|unless|but)\b)|I(?=\s*(?:[).:\x03]|$)|\s+(?:is|fits)\b))"
+    rf"(?![{_WORD}]|['-]\w)|(?:(?<=ption )|(?<=choice ))[(\[]?[a-z](?![\w'-])"
+    r"|(?:^|(?<=\x02)|(?<=nswer: )|(?<=\bis )(?![aeiouy]))[^\w\n]*[a-z](?=[^\w\n]*(?:$|\x03))"
+    r"|(?:^|(?<=\())[a-z](?=[).:]\)?\s*[\ue100-\uf000]))",
+    re.MULTILINE,
+)
+# "B. MRI" is one mention, but "B. MRI is used for ..." is an answer and a sentence.
+_LETTER_TEXT = re.compile(
+    r"([\ue000-\ue05f])[ ).:,;|=>\]\"'(\[{-]{0,6}([\ue100-\uf000])"
+    r"(?!(?<=\. .) (?:is|was|are|has|can|shows?|may|would)\b)"
+)
+_TEXT_LETTER = re.compile(r"([\ue100-\uf000])[)\"']*\s*[(\[]([\ue000-\ue05f])[)\]]")
+_LETTER_LETTER = re.compile(r"([\ue000-\ue01f])[\s).:]+\(?([\ue000-\ue01f])\)?(?!\w)")
+_LETTER_REST = re.compile(
+    r"([\ue000-\ue01f])(?:\s*[).:-]+\s+|\)\s*)(\w[^\n\ue000-\uf000]{2,200}?)(?=[.;]?\s*(?:$|\n|\.\s))"
+)
+_QUOTED = re.compile(rf"(?:[(\[{{\"'`「【<]\s*)*({OPTION})(?:\s*[)\]}}\"'`」】>])*(?:[ ,:-]*\1)*")
 _SIMILAR = 0.75
 
 
 class Options:
-    """The options of a question, prepared for many comparisons."""
+    """The options of a question, prepared for marking their mentions in many replies."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.letters = LETTERS[: len(texts)]
-        texts = [normalise(text) for text in texts]
-        self._most = 2 * max(map(len, texts)) + 100
-        self.lettered = {of for of, text in zip(LETTERS, texts, strict=False) if letter_of(text) in [*self.letters]}
-        self._folded = dict(zip(LETTERS, map(fold, texts), strict=False))
-        bare = {of: fold(without_article(text)) for of, text in zip(LETTERS, texts, strict=False)}
-        self._bare = bare
-        # "Tumour" and "No tumour" and nothing else: whatever is seen is one of the two.
-        self.opposed = len(texts) == 2 and sorted(bare.values(), key=len)[1] == f"no {min(bare.values(), key=len)}"
-        self._keys = {of: _keys(text) for of, text in self._folded.items()}
-        self._names = {of: _names(plain(text)) for of, text in zip(LETTERS, texts, strict=False)}
-        # The longest first: "CT" inside "CT angiography" is not named.
-        self._longest = sorted(((text, of) for of, text in bare.items() if text), key=lambda pair: -len(pair[0]))
-        self._grams = {of: _grams(text) for of, text in self._folded.items()}
-
-    def equal(self, text: str) -> str | None:
-        """Return the letter of the one option whose text this is, up to a leading article."""
-        if len(text) > self._most or not (said := fold(text)):
-            return None
-        same = [of for of in self.letters if self._keys[of][0] == _compact(said)]
-        if not same:
-            keys = {*_keys(said)}
-            same = [of for of in self.letters if keys & {*self._keys[of]}]
-        if not same:
-            bare = fold(without_article(text))
-            same = [of for of in self.letters if bare and self._bare[of] == bare]
+        self._texts = {of: form(plain(normalise(text))) for of, text in zip(LETTERS, texts, strict=False)}
+        read = {of: letter_of(text) for of, text in zip(LETTERS, texts, strict=False)}
+        self._lettered = {of: other for of, other in read.items() if other in [*self.letters]}
+        self._pieces = {of: _pieces(re.sub(r"^\W*(?i:an?|the)\s+(?=\w)", "", text)) for of, text in self._texts.items()}
+        for of, text in self._texts.items():
             # "positive" is not "a positive" where "b positive" is another option.
-            if sum(bare in option for option in self._folded.values()) > 1 and bare not in self._folded.values():
-                return None
-        if not same:
-            same = [of for of in self.letters if said in self._names[of]]
-        return same[0] if len(same) == 1 and same[0] not in self.lettered else None
+            if any(_within(self._pieces[of], other) for other in self._pieces.values()) and text[:2].lower() == "a ":
+                self._pieces[of] = _pieces(text)
+        named: dict[tuple[str, ...], set[str]] = {}
+        for of, pieces in self._pieces.items():
+            named.setdefault(pieces, set()).add(of)
+        short = {of: {*map(_pieces, _names(text))} - {(), *named} for of, text in self._texts.items()}
+        for of, names in short.items():
+            named |= {name: {of} for name in names if not any(name in short[other] for other in short if other != of)}
+        # "Tumour" and "No tumour" and nothing else: whatever is seen is one of the two.
+        thing, absence = sorted(self._pieces.values(), key=len)[:2]
+        self.opposed = len(texts) == 2 and absence == ("no", *thing)
+        if self.opposed:
+            for sign, article in product(("evidence", "sign", "signs"), ((), ("a",), ("an",), ("any",))):
+                named.setdefault(("no", sign, "of", *article, *thing), named[absence])
+        self._owners: list[set[str]] = []
+        shapes: dict[re.Pattern[str], list[tuple[list[set[str]], set[str]]]] = {}
+        # The longest first: "CT" inside "CT angiography" is not named.
+        for pieces in sorted(named, key=lambda pieces: -len("".join(pieces))):
+            if pieces and not named[pieces] & {*self._lettered}:
+                numbers = [_readings(piece) for piece in pieces if piece[0].isdigit()]
+                shapes.setdefault(_shape(pieces), []).append((numbers, named[pieces]))
+        self._shapes = [*shapes.items()]
+        self._grams = {of: _grams(text) for of, text in self._texts.items()}
 
-    def agrees(self, letter: str, text: str) -> bool:
-        """Return whether the text beside a letter is that option's own."""
-        own = {*self._keys[letter]} & {*_keys(fold(text))} or self._bare[letter] == fold(without_article(text))
-        return bool(own) or (letter in self.lettered and letter_of(text) == letter)
+    def also_fit(self, text: str, letter: str | None) -> bool:
+        """Return whether a text makes an option another one: "atypical" makes a "Meningioma" "Atypical meningioma"."""
+        own = {*self._pieces.get(letter or "", ())}
+        return any(not {*other} <= own and {*other} <= own | {*_pieces(text)} for other in self._pieces.values())
 
-    def resembles(self, letter: str, text: str) -> bool:
-        """Return whether the text beside a letter is nearly that option's own, and no other's as nearly."""
-        grams = _grams(fold(text[:200]))
+    def mark(self, text: str) -> str:
+        """Return a normalised text without markup, with a sign for each option that is named; a list of all is gone."""
+        text = re.sub(
+            r"\b([A-Z])(\d+)\b", lambda m: " ".join(m.groups()) if self._texts.get(m[1]) == m[2] else m[0], form(text)
+        )
+        for pattern, owners in self._shapes:
+            text = pattern.sub(partial(self._text, owners), text)
+        text = _LETTER.sub(self._letter, text)
+        text = _LETTER_LETTER.sub(self._lettered_pair, text) if self._lettered else text
+        text = _LETTER_TEXT.sub(lambda m: self._both(m[1], m[2]), text)
+        text = _TEXT_LETTER.sub(lambda m: self._both(m[2], m[1]), text)
+        text = _LETTER_REST.sub(self._resembling, text)
+        text = re.sub(r"[\ue100-\uf000]", lambda m: _sign(BY_TEXT, self._owners[ord(m[0]) - 0xE100]), text)
+        text = re.sub(r"[\s.,;*]*".join(chr(BY_BOTH + place) for place in range(len(self.letters))), "\n", text)
+        return re.sub(" +", " ", _QUOTED.sub(r"\1", text))
+
+    def _text(self, known: list[tuple[list[set[str]], set[str]]], match: re.Match[str]) -> str:
+        said = [_readings(number) for number in match.groups()[1:]]
+        fits = [of for numbers, of in known if all(one & other for one, other in zip(numbers, said, strict=True))]
+        if not fits:
+            return match[0]
+        if (owners := set[str]().union(*fits)) not in self._owners:
+            self._owners.append(owners)
+        return (match[1] or "") + chr(0xE100 + self._owners.index(owners))
+
+    def _letter(self, match: re.Match[str]) -> str:
+        kept = re.search(r"[(\[{\"'`「【<\s]*$", match[0][:-1])
+        return (kept[0] if kept else "") + _sign(BY_LETTER, {match[0][-1].upper()} & {*self.letters})
+
+    def _both(self, letter: str, text: str) -> str:
+        return _sign(BY_BOTH, {letter_in(letter) or ""} & self._owners[ord(text) - 0xE100])
+
+    def _lettered_pair(self, match: re.Match[str]) -> str:
+        letter, other = letter_in(match[1]) or "", letter_in(match[2])
+        same = {letter} if other in (letter, self._lettered.get(letter)) else set[str]()
+        return _sign(BY_BOTH, same) if letter in self._lettered else match[0]
+
+    def _resembling(self, match: re.Match[str]) -> str:
+        """Read "B. MRI of head" as "MRI of the head", when no other option is as near."""
+        grams = _grams(match[2])
         likeness = {of: 2 * len(grams & own) / (len(grams) + len(own) or 1) for of, own in self._grams.items()}
-        return likeness.pop(letter) > max(_SIMILAR, *likeness.values())
-
-    def opens(self, text: str) -> tuple[set[str], str]:
-        """Return the letters of the longest options with which a text begins, and the folded rest."""
-        said = f"{fold(without_article(text[: self._most]))} "
-        for option, _ in self._longest:
-            if said.startswith(f"{option} "):
-                return {of for of, other in self._bare.items() if other == option}, said[len(option) :].strip()
-        return set(), said.strip()
-
-    def is_any(self, letter: str) -> bool:
-        """Return whether an option's text is a word of any text, such as "normal", which says little in passing."""
-        return self._bare[letter] in _WORDS_OF_ANY_TEXT - {"true", "false"}
-
-    def also_fit(self, text: str, letter: str) -> set[str]:
-        """Return the other options whose words all stand in a text, in any order, but for those within this option."""
-        said, own = {*fold(text).split()}, {*self._bare[letter].split()}
-        fits = {of for of, option in self._bare.items() if {*option.split()} <= said}
-        return {of for of in fits if not {*self._bare[of].split()} <= own}
-
-    def mentioned(self, text: str) -> set[str]:
-        """Return the letters of the options whose texts stand in a text; words of any text ("no") do not count."""
-        left = f" {fold(text)} "
-        found = set()
-        for option, _ in self._longest:
-            telling = option not in _WORDS_OF_ANY_TEXT and (len(option) > 2 or (option.isalpha() and len(option) > 1))
-            if telling and f" {option} " in left:
-                found |= {letter for letter, other in self._bare.items() if other == option}
-                left = left.replace(f" {option} ", " | ")
-        return found
+        nearest = max(likeness, key=lambda of: likeness[of])
+        near = likeness[nearest] > _SIMILAR and [*likeness.values()].count(likeness[nearest]) == 1
+        return _sign(BY_BOTH, {letter_in(match[1]) or ""} & {nearest}) if near else match[0]
 
 
-def without_article(text: str) -> str:
-    """Remove a leading article; a capital A may be a letter or a name, as in "A positive"."""
-    return re.sub(r"^\W*(?:a|[Aa]n|[Tt]he)\s+(?=\w)", "", text)
+def _sign(kind: int, letters: set[str]) -> str:
+    return chr(kind + LETTERS.index(min(letters))) if len(letters) == 1 else UNNAMED
+
+
+def letter_in(sign: str) -> str | None:
+    """Return the letter that a sign stands for, or None for `UNNAMED`."""
+    return dict(enumerate(LETTERS)).get(ord(sign) & 0x1F)
+
+
+def form(text: str) -> str:
+    """Return a text with one form of numbers, units, signs and LaTeX."""
+    text = re.sub(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)", "°", _FRACTION.sub(r"\1/\2", text)).translate(_POWERS)
+    text = _COMMAND.sub(lambda m: _COMMANDS.get(m[0], m[0][1:] if m[0][1:].isalpha() else " "), text)
+    text = unicodedata.normalize("NFKC", text)
+    for pattern, same in _FORMS:
+        text = pattern.sub(same, text)
+    return text
+
+
+def _pieces(text: str) -> tuple[str, ...]:
+    """Return the words, numbers and telling signs of a text."""
+    return tuple(piece.lower() for piece in _PIECE.findall(_SOFT_HYPHEN.sub(" ", text)))
+
+
+def _within(pieces: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    places = range(len(other)) if pieces != other else ()
+    return any(other[place : place + len(pieces)] == pieces for place in places)
 
 
 def _names(text: str) -> set[str]:
     """Return shorter names of an option: "No" of "No, it's not", and both of "Computed tomography (CT)"."""
     names = {text.split(",", maxsplit=1)[0], re.split(r"\s\(", text)[0], *re.findall(r"\s\(([^()]*)\)", text)}
-    return {name for name in map(fold, names) if len(name) > 1 and not name.isdigit()}
+    return {name for name in names if len(name) > 1 and not re.search(r"\d", name)}
 
 
-@lru_cache(maxsize=4096)
-def fold(text: str) -> str:
-    """Return a normalised text without case, markup and punctuation; signs and what belongs to numbers stay."""
-    text = _FRACTION.sub(r"\1/\2", _DEGREE.sub("°", plain(text))).translate(_POWERS)
-    if "\\" in text:
-        text = _COMMAND.sub(
-            lambda match: _COMMANDS.get(match[0], match[0][1:] if match[0][1:].isalpha() else " "), text
-        )
-    text = unicodedata.normalize("NFKC", text).replace(">=", "≥").replace("<=", "≤")
-    text = text.casefold().replace('"', " ").replace("$", "")
-    for pattern, form in _FORMS:
-        text = pattern.sub(form, text)
-    return _SIGN.sub("", " ".join(text.split())).strip("' ")
+def _shape(pieces: tuple[str, ...]) -> re.Pattern[str]:
+    """Return what finds an option's text: first what stands before it, then a group for each of its numbers."""
+    shape, number = "", False
+    for piece in pieces:
+        between = ("[\\s,;:()-]+" if number and piece[0].isdigit() else _BETWEEN) if shape else ""
+        number = piece[0].isdigit()
+        shape += between + (f"({_NUMBER})" if number else re.escape(piece))
+    first, last = pieces[0][0], pieces[-1][-1]
+    start = (
+        r"(?<![\w<>=~±≤≥+*/^%-])(?<!\d[.,])" if first.isdigit() else r"(?<![\w+/-])" if first.isalpha() else r"(?<!\w)"
+    )
+    end = r"(?![.,]?\d|\s*[%°^×/=]|[\w+]|-\d)" if number else r"(?!\w|[+/^]|-(?!\w))" if last.isalpha() else ""
+    compact = "".join(pieces)
+    of_any_text = compact in _WORDS_OF_ANY_TEXT or len(compact) < 2 or (number and len(pieces) == 1)
+    before, after = (_BEFORE_ANY, f"(?:{_AFTER_ANY})") if of_any_text else ("", r"(?:\s(?:scan|image)\b)?")
+    article = r"(?:\b(?:an?|An|[Tt]he)\s(?=\w))?"
+    return re.compile(f"({before}){article}{start}(?i:{shape}){end}{after}", re.MULTILINE)
 
 
-def _compact(folded: str) -> str:
-    """Return a folded text without spaces, but for those that part two numbers."""
-    return _BETWEEN_NUMBERS.sub("_", folded).replace(" ", "")
+def _readings(number: str) -> set[str]:
+    """Return what a number may mean: with its commas as points and as nothing, "1.50" as 1.5."""
+    readings = {re.sub(r"[ ,]", "", number)}
+    if not re.search(r",\d{3}(?!\d)", number):
+        readings.add(number.replace(" ", "").replace(",", "."))
+    return {re.sub(r"(?:\.0+|(\.\d*?[1-9])0+)$", r"\1", reading) for reading in readings}
 
 
-def _keys(folded: str) -> list[str]:
-    """Return what a folded text may be equal by: as it is, with commas in numbers read in both ways, "1.50" as 1.5."""
-    if not any(character.isdigit() for character in folded):
-        return [_compact(folded)]
-    joined = re.sub(r"(?<=\d)[ ,](?=\d{3}(?!\d))", "", folded)
-    readings = [folded, joined, re.sub(r"(?<=\d),(?=\d)", ".", folded), re.sub(r"(?<=\d),(?=\d)", "", folded)]
-    readings += [re.sub(r"(?<=\d)(?:\.0+|(\.\d*?[1-9])0+)(?![\d.])", r"\1", each) for each in readings]
-    return list(dict.fromkeys(map(_compact, readings)))
-
-
-def _grams(folded: str) -> set[str]:
-    compact = f"^{_compact(folded)[:200]}$"
+def _grams(text: str) -> set[str]:
+    compact = f"^{''.join(_pieces(text))[:200]}$"
     return {compact[place : place + 3] for place in range(len(compact) - 2)}
 
 

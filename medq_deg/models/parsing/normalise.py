@@ -11,8 +11,6 @@ import unicodedata
 from dataclasses import dataclass, replace
 from typing import Final
 
-from medq_deg.models.parsing import words
-
 HEAD: Final = 4_000
 TAIL: Final = 12_000
 """What is read of a reply that is longer than both, in characters; an answer stands first or last."""
@@ -61,9 +59,15 @@ _ESCAPE = re.compile(r"\\(?=[_%&#$*])")
 _MARKUP = re.compile(
     r"(?<![^\W_])[*_`$#]+|[*_`$]+(?![^\W_])|^(?:[-•>|+]\s+)*(?:\d{1,2}[.)]\s+(?=\S+\s+\S+\s+\S))?|```\w*", re.MULTILINE
 )
-# A full stop after a single letter ("B. MRI") or an abbreviation ends no sentence.
+# A sign of an option (`match`) is a letter of Unicode's private use. A full stop after one that opens a sentence, or
+# after an abbreviation, ends none; "Wait, no" starts one anywhere.
 _SENTENCE_END = re.compile(
-    r"(?<!\b[A-Za-z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\b[Aa][Nn][Ss]\.)(?<=[.!?。])\s+"
+    r"(?<!\b[A-Za-z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\b[Aa][Nn][Ss]\.)(?<![\ue000-\ue01f]\.)(?<=[.!?。])\s+"
+    r"|(?<=[^\n.] [\ue000-\ue01f]\.)\s+|(?<=[\ue000-\ue01fa-z]\.)\s+(?=\W*(?:[\ue000-\ue05f]|(?:the |my )?(?:final "
+    r"|correct |best )*answer\b))|(?:[\s,;(-])+(?=(?:no\W+)?(?:wait|actually(?=,)|correction|scratch that|hold on"
+    r"|on (?:second thoughts?|reflection)|oops|sorry"
+    r"|hmm+)\b)",
+    re.IGNORECASE,
 )
 
 
@@ -112,22 +116,27 @@ def _bounded(text: str) -> str:
     return f"{head}\nSome text in between is left out.\n{tail}"
 
 
+def unmarked(text: str) -> str:
+    """Return a normalised reply without markup, with signs around what tags, boxes and answer fields hold."""
+    return "\n".join(map(plain, _mark(text).splitlines()))
+
+
 def sentences(text: str) -> list[Sentence]:
-    """Cut a normalised reply into sentences; of very many, the first and the last are kept."""
+    """Cut a reply without markup into sentences; of very many, the first and the last are kept."""
     found: list[Sentence] = []
     marked = False
-    for line in words.CORRECTED.sub("\n", _mark(text)).splitlines():
+    for line in text.splitlines():
         lead = ""
         for part in re.split(rf"([{_OPEN}{_CLOSE}])", line):
             if part in (_OPEN, _CLOSE):
                 marked = part == _OPEN
                 continue
-            for piece in _SENTENCE_END.split(plain(part)):
+            for piece in _SENTENCE_END.split(part):
                 if piece.strip() == "?" and found:
                     found[-1] = replace(found[-1], text=f"{found[-1].text}?")
-                elif any(character.isalnum() for character in piece):
-                    found.append(Sentence(_short(piece), lead, marked))
-                    marked, lead = False, "" if piece[-1] in ".!?。" else piece
+                elif any(character.isalnum() or character >= "\ue000" for character in piece):
+                    found.append(Sentence(_short(piece.strip()), lead, marked))
+                    marked, lead = False, "" if piece.rstrip()[-1:] in ".!?。" else piece
     first, last = _MOST_SENTENCES
     return found if len(found) <= first + last else [*found[:first], Sentence("Some are left out."), *found[-last:]]
 
