@@ -296,7 +296,7 @@ def test_the_description_says_what_changes_answers(llava: str) -> None:
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"votes": "best"}, "unknown way to get votes 'best'; allowed: sampled, exact, repeat"),
+        ({"votes": "best"}, "unknown way to get votes 'best'. Allowed: sampled, exact, repeat"),
         ({"dtype": "float12"}, "unknown dtype 'float12'; allowed: auto, or a torch dtype such as bfloat16"),
         ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
         ({"max_new_tokens": 0}, "max_new_tokens must be 1 or more, got 0"),
