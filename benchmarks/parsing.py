@@ -2,6 +2,7 @@
 
     python benchmarks/parsing.py [--megabytes 1] [--repeats 3]
 
+With --megabytes 0.016 each text is as long as what "strict" reads as a whole.
 Prints the median time of a megabyte of each text, slowest first, as a ratio to one megabyte's limit of half a second,
 and how time grows from an eighth of the length to the whole, where 8 is linear.
 """
@@ -35,6 +36,9 @@ UNITS = (
     "so, most likely ",
     "A. finding number 0 of the lung\n",
     "e\u0301\u0327",
+    "(",
+    "wait, ",
+    "B\n",
     " ",
     "\n",
     "\ud800",

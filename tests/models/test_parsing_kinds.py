@@ -77,6 +77,7 @@ AFTER = [
     "{O} is wrong.",
     "Explanation: the margin is sharp.",
     "Neither {P} nor {P2} would explain the sign.",
+    "{O}. {P} is incorrect because the signs are missing.",
     "The sign cannot be explained by {P}.",
 ]
 UNREAD = [
@@ -646,7 +647,8 @@ def test_a_letter_and_a_text_are_one_answer_if_they_agree_and_none_if_not(
     ("text", "marked"),
     [
         ("The answer is (B) an MRI.", "The answer is B."),
-        ("B. MRI is used for the brain.", "B. B is used for the brain."),
+        ("B. MRI is used for the brain.", "B is used for the brain."),
+        ("The answer is B. MRI is used.", "The answer is B. B is used."),
         ("CT angiography or CT", "D or C"),
         ("A mass is seen, and vitamin D is low.", "A mass is seen, and vitamin D is low."),
         ("B-mode, A/B, I'm", "B-mode, A/B, I'm"),

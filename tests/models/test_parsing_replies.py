@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,16 @@ PIECES += [
 def test_a_megabyte_of_anything_has_an_outcome(piece: str, parser: str) -> None:
     options = [f"finding number {i}" for i in range(26)]
     assert parse_answer(piece * (1_000_000 // len(piece)), options, parser) in {None, *"ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+
+
+@pytest.mark.parametrize("options", [["Yes", "No"], ["5", "1,000.5"], ["CT", "MRI"]])
+@pytest.mark.parametrize(
+    "piece", [*PIECES, "(", "( ", "-", "wait, ", "B\n", "B. CT ", "1,", "\\", "finding ", "such, so "]
+)
+def test_a_reply_that_is_read_as_a_whole_takes_linear_time(piece: str, options: list[str]) -> None:
+    start = time.process_time()
+    parse_answer(piece * ((HEAD + TAIL) // len(piece)), options)
+    assert time.process_time() - start < 0.5
 
 
 def test_a_reply_of_ten_megabytes_is_read() -> None:

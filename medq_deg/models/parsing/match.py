@@ -48,7 +48,7 @@ _WORDS_OF_ANY_TEXT = {"yes", "no", "none", "not", "other", "normal", "left", "ri
 # Where a word of any text, or a short number, is an answer and not a part of the talk.
 _BEFORE_ANY = (
     r"(?:^|[\x02.!?:(\"'-]|\b(?:answer|option|choice|diagnosis)\b[^.:\n]{0,60}\b(?:is|be)\b|\b(?:choose|say|with)\b"
-    r"|\b(?:it|this|that|image|scan|film|statement)\s+is\b|\(?\b[A-Z]\b[).:]*)\s*[\"'(]*(?:most likely )?"
+    r"|\b(?:it|this|that|image|scan|film|statement)\s+is\b|\(?\b[A-Z]\b[).:]*)\s*[\"'(]{0,3}(?:most likely )?"
 )
 _AFTER_ANY = (
     r"(?=\s*[\"')]*(?:$|[\x03.,;:!?(]|-\s|\s-))|(?<=\w)(?=\s(?:because|since|there|it|this|he|she|they|is the)\b)"
@@ -57,7 +57,7 @@ _AFTER_ANY = (
 _WORD = r"0-9A-Za-zÀ-ɏ_/&+"
 _LETTER = re.compile(
     r"(?:(?i:(?:\bthe )?(?:\bcorrect )?\b(?:option|choice|answer|letter|letra|lettre|opción|alternativa) +))?"
-    r"(?:[(\[{\"'`「【<]\s*)*"
+    r"(?:[(\[{\"'`「【<] ?){0,4}"
     rf"(?:(?<![{_WORD}-])(?<!\w')(?:[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|are|has|would|could|can|may|might|does|seems?"
     r"|fits|looks|matches|shows|and|or|because|since|as|if|unless|but)\b)|I(?=\s*(?:[).:\x03]|$)|\s+(?:is|fits)\b))"
     rf"(?![{_WORD}]|['-]\w)|(?:(?<=ption )|(?<=choice ))[(\[]?[a-z](?![\w'-])"
@@ -65,17 +65,17 @@ _LETTER = re.compile(
     r"|(?:^|(?<=\())[a-z](?=[).:]\)?\s*[\ue100-\uf000]))",
     re.MULTILINE,
 )
-# "B. MRI" is one mention, but "B. MRI is used for ..." is an answer and a sentence.
+# "B. MRI" is one mention, but "The answer is B. MRI is used for ..." is an answer and a sentence.
 _LETTER_TEXT = re.compile(
     r"([\ue000-\ue05f])[ ).:,;|=>\]\"'(\[{-]{0,6}([\ue100-\uf000])"
-    r"(?!(?<=\. .) (?:is|was|are|has|can|shows?|may|would)\b)"
+    r"(?!(?<=[^\s.!?] .\. .) (?:is|was|are|has|can|shows?|may|would)\b)"
 )
 _TEXT_LETTER = re.compile(r"([\ue100-\uf000])[)\"']*\s*[(\[]([\ue000-\ue05f])[)\]]")
 _LETTER_LETTER = re.compile(r"([\ue000-\ue01f])[\s).:]+\(?([\ue000-\ue01f])\)?(?!\w)")
 _LETTER_REST = re.compile(
     r"([\ue000-\ue01f])(?:\s*[).:-]+\s+|\)\s*)(\w[^\n\ue000-\uf000]{2,200}?)(?=[.;]?\s*(?:$|\n|\.\s))"
 )
-_QUOTED = re.compile(rf"(?:[(\[{{\"'`「【<]\s*)*({OPTION})(?:\s*[)\]}}\"'`」】>])*(?:[ ,:-]*\1)*")
+_QUOTED = re.compile(rf"(?:[(\[{{\"'`「【<] ?){{0,4}}({OPTION})(?:\s*[)\]}}\"'`」】>])*(?:[ ,:-]*\1)*")
 _SIMILAR = 0.75
 
 

@@ -64,7 +64,8 @@ _MARKUP = re.compile(
 _SENTENCE_END = re.compile(
     r"(?<!\b[A-Za-z]\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\b[Aa][Nn][Ss]\.)(?<![\ue000-\ue01f]\.)(?<=[.!?。])\s+"
     r"|(?<=[^\n.] [\ue000-\ue01f]\.)\s+|(?<=[\ue000-\ue01fa-z]\.)\s+(?=\W*(?:[\ue000-\ue05f]|(?:the |my )?(?:final "
-    r"|correct |best )*answer\b))|(?:[\s,;(-])+(?=(?:no\W+)?(?:wait|actually(?=,)|correction|scratch that|hold on"
+    r"|correct |best )*answer\b))"
+    r"|(?<![\s,;(-])[\s,;(-]{1,6}(?=(?:no\W+)?(?:wait|actually(?=,)|correction|scratch that|hold on"
     r"|on (?:second thoughts?|reflection)|oops|sorry"
     r"|hmm+)\b)",
     re.IGNORECASE,

@@ -60,6 +60,7 @@ _STOP = any_case(
     rf"(?:选项|项)?{_SIGNS}| ?(?:です|입니다)\W*"
     r"|,? is (?:the )?(?:most likely )?(?:correct|right|best|answer)(?: (?:answer|option|choice|one))?[.!]*"
 )
+_NO_WORDS = re.compile(r"(?:\W|\b(?:or|and|but|so)\b)*")
 _CONTRAST = any_case(rf", (?:in|by) contrast\b| (?:and|or|nor) {OPTION} (?:are|were)\b")
 _CONNECTS = any_case(r"\W*(?:or|and|nor|vs|versus)\b| ?[/>+%→]")
 _COMMENT = any_case(r" (?:there|it|this|they|he|she)\b|[,;]\s| -+\s")
@@ -118,7 +119,7 @@ def marked(sentence: Sentence, options: Options) -> Claim | None:
     if found is None:
         # A box around a number that is no option is a result, not an answer.
         return Claim(None, stated=True) if named(sentence.text) else None
-    lead = named(sentence.lead) if re.fullmatch(rf"\W*(?:{OPTION}\W*)+(?:or|and|but|so)?\W*", sentence.lead) else set()
+    lead = named(sentence.lead) if _NO_WORDS.fullmatch(sentence.lead) else set()
     free = lead <= {found.letter} and not _DENIED.search(sentence.lead)
     return Claim(found.letter if free else None, stated=True)
 
@@ -168,8 +169,7 @@ def _free(before: str, letter: str | None) -> bool:
     corrected = CORRECTION.sub("", CONCESSION.sub("", before))
     if HEDGE.search(corrected) or NEGATION.search(CONSEQUENCE.split(corrected)[-1]):
         return False
-    lead = re.fullmatch(rf"\W*{OPTION}(?:\W|\b(?:or|and|but|so)\b)*", before)
-    return not lead or named(before) == {letter}
+    return not _NO_WORDS.fullmatch(before) or named(before) <= {letter}
 
 
 _IS_RIGHT = any_case(
