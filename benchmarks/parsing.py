@@ -2,7 +2,7 @@
 
     python benchmarks/parsing.py [--megabytes 1] [--repeats 3]
 
-With --megabytes 0.016 each text is as long as what "strict" reads as a whole.
+With --megabytes 0.016 each text is as long as what "strict" reads as a whole; the limit stays half a second.
 Prints the median time of a megabyte of each text, slowest first, as a ratio to one megabyte's limit of half a second,
 and how time grows from an eighth of the length to the whole, where 8 is linear.
 """
@@ -71,7 +71,7 @@ def main() -> None:
             took = seconds(whole, parser, chosen.repeats)
             rows.append((took, took / max(seconds(whole[: length // 8], parser, chosen.repeats), 1e-6), parser, unit))
     for took, growth, parser, unit in sorted(rows, reverse=True):
-        limit = took / (LIMIT * chosen.megabytes)
+        limit = took / (LIMIT * max(chosen.megabytes, 1))
         print(f"{limit:6.3f} of the limit, {growth:6.1f} x from an eighth: {parser} on {unit!r}")
 
 
