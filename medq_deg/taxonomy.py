@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.errors import MedqDegError, UnknownNameError, shown
 
 SEVERITIES: Final = (0, 1, 2)
 """L0 (clean), L1 (mild), L2 (severe)."""
@@ -449,7 +449,7 @@ def resolve_severity(severity: int | str) -> int:
             return found
     elif not isinstance(severity, bool) and severity in SEVERITIES:
         return int(severity)
-    raise MedqDegError(f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {severity!r}")
+    raise MedqDegError(f"severity must be 0, 1 or 2 (or L0 clean, L1 mild, L2 severe), got {shown(severity)}")
 
 
 def _named_severity(folded: str) -> int | None:

@@ -659,3 +659,15 @@ def test_a_letter_and_a_text_are_one_answer_if_they_agree_and_none_if_not(
 def test_every_mention_of_an_option_becomes_one_sign(text: str, marked: str) -> None:
     options = options_of(("1500 L", "MRI", "CT", "CT angiography", "1500 ml"))
     assert re.sub(OPTION, lambda match: letter_in(match[0]) or "?", options.mark(text)).strip() == marked
+
+
+@given(
+    st.text(st.characters(min_codepoint=0xE000, max_codepoint=0xF8FF), min_size=1, max_size=6), st.sampled_from("AB")
+)
+def test_characters_of_private_use_are_no_option_and_break_nothing(signs: str, letter: str) -> None:
+    options = ["cyst", "tumour"]
+    assert parse_answer(signs, options) is None
+    assert parse_answer(f"The answer is {signs}.", options) is None
+    assert parse_answer(f"Answer: {letter}{signs}", options) in (letter, None)
+    assert parse_answer(f"{signs} Answer: {letter}", options) == letter
+    assert parse_answer(signs, [signs, "tumour"]) in ("A", None)

@@ -24,9 +24,10 @@ _SAME |= {ord(invisible): None for invisible in "\u200b\u200c\u200d\u2060\ufeff\
 _SAME |= {ord(quote): "'" for quote in "’‘‛′`´"} | {ord(quote): '"' for quote in "“”„‟″«»"}
 _SAME |= {ord(dash): "-" for dash in "‐‑‒–—―−﹣"} | {ord("µ"): "μ", ord("∙"): "⋅", ord("·"): "⋅", ord("，"): ", "}
 _SAME |= {ord("。"): "。 ", ord("："): ": "}
-# Control characters, lone surrogates, and ornaments such as check marks, but for crosses, which say no.
+# Control characters, lone surrogates, private use (where the signs of options are put), and ornaments such as check
+# marks, but for crosses, which say no.
 _NO_TEXT = re.compile(
-    "[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\u2600-\u2715\u2719-\u274b\u274d-\u27bf\U0001f300-\U0001f6aa\U0001f6ac-\U0001faff]"
+    "[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff\ue000-\uf8ff\u2600-\u2715\u2719-\u274b\u274d-\u27bf\U0001f300-\U0001f6aa\U0001f6ac-\U0001faff]"
 )
 
 _BLOCK = r"(?:think|thinking|thought|reasoning|reason|analysis)"
