@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from medq_deg.data.names import default_data
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls, ShownImage
 from medq_deg.models.options import Parser, ServerOptions, TransformersOptions
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from medq_deg.evaluation.progress import Progress
     from medq_deg.models.base import Model
 
-Folder: TypeAlias = "str | PathLike[str] | Run"
-"""A run: its folder, or what `evaluate` returned."""
+Folder: TypeAlias = "str | PathLike[str]"
+"""A run: its folder, or what `evaluate` returned, which is a path too."""
 
 
 def evaluate(
@@ -97,9 +98,8 @@ def evaluate(
     from medq_deg.evaluation.run import evaluate as ask
     from medq_deg.models.load import load_model
 
-    demo = model == "demo" and endpoint is None
     if data is None:
-        data = "demo-held-out" if demo else "demo"
+        data = default_data(ours=model == "demo" and endpoint is None)
     rows = open_data(data) if isinstance(data, str) else data
     if isinstance(model, str):
         model = load_model(
@@ -154,7 +154,7 @@ def score(run: Folder, *, coverage: float = 1.0, blind: Folder | None = None) ->
     """
     from medq_deg.results.score import score_run
 
-    return Scores(score_run(_path(run), coverage=coverage, blind=None if blind is None else _path(blind)))
+    return Scores(score_run(Path(run), coverage=coverage, blind=None if blind is None else Path(blind)))
 
 
 def report(
@@ -197,11 +197,9 @@ def report(
     from medq_deg.data.load import open_data
     from medq_deg.reporting.write import write_report
 
-    several = [runs] if isinstance(runs, (str, PathLike, Run)) else list(runs)
+    several = [runs] if isinstance(runs, (str, PathLike)) else list(runs)
     rows = open_data(data) if isinstance(data, str) else data
-    return write_report(
-        [_path(run) for run in several], Path(out), coverage=coverage, data=rows, blind=[_path(run) for run in blind]
-    )[0]
+    return write_report([*map(Path, several)], Path(out), coverage=coverage, data=rows, blind=[*map(Path, blind)])[0]
 
 
 def compare(first: Folder, second: Folder, *, coverage: float = 1.0, blind: Sequence[Folder] = ()) -> Comparison:
@@ -232,9 +230,5 @@ def compare(first: Folder, second: Folder, *, coverage: float = 1.0, blind: Sequ
     """
     from medq_deg.results.compare import compare_runs
 
-    found = compare_runs(_path(first), _path(second), coverage=coverage, blind=[_path(run) for run in blind])
+    found = compare_runs(Path(first), Path(second), coverage=coverage, blind=[*map(Path, blind)])
     return Comparison(found)
-
-
-def _path(run: Folder) -> Path:
-    return run.path if isinstance(run, Run) else Path(run)

@@ -11,6 +11,7 @@ from medq_deg.cli.console import bar, console, run_progress, say, say_next, stag
 from medq_deg.cli.long import long_command
 from medq_deg.cli.options import PANELS, Seed, read_arguments, with_model_options
 from medq_deg.cli.results import report, score
+from medq_deg.data.names import DEMO, default_data
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls, ShownImage
 from medq_deg.models.options import Parser, ServerOptions, TransformersOptions
@@ -197,8 +198,8 @@ def _runs(
 
 def _data_of(data: str | None, *, ours: bool) -> str:
     """Return the data to ask about; `ours` says that the demo model is asked, which has seen parts of the demo's."""
-    data = data or ("demo-held-out" if ours else "demo")
-    if ours and data == "demo":
+    data = data or default_data(ours=ours)
+    if ours and data == DEMO:
         say("the demo model was trained on parts of these images, so this is no test of it; demo-held-out is")
     return data
 

@@ -13,7 +13,9 @@ import typer
 import yaml
 
 from medq_deg.cli.console import OUTPUT
+from medq_deg.cli.options import with_parameters
 from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.evaluation.store import renamed
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -47,11 +49,8 @@ def long_command(command: Command) -> Command:
             if outermost:
                 OUTPUT.start()
 
-    signature = inspect.signature(command, eval_str=True)
-    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in signature.parameters.values()]
-    wrapped.__signature__ = signature.replace(parameters=[*keywords, *_PARAMETERS])  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in (*keywords, *_PARAMETERS)}
-    return wrapped  # type: ignore[return-value]
+    own = inspect.signature(command, eval_str=True).parameters.values()
+    return with_parameters(wrapped, [*own, *_PARAMETERS])  # type: ignore[return-value]
 
 
 def _print_result() -> None:
@@ -88,7 +87,7 @@ def _values(path: Path) -> Mapping[str, Any]:
         return {}
     if not isinstance(held, dict):
         raise MedqDegError(f"{path}: must hold options by name, such as `trials: 10`, got {type(held).__name__}")
-    return _of_run(held["settings"]) if isinstance(held.get("settings"), dict) else held
+    return _of_run(renamed(held)["settings"]) if isinstance(held.get("settings"), dict) else held
 
 
 def _of_run(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,7 +103,7 @@ def _of_run(settings: Mapping[str, Any]) -> dict[str, Any]:
         "seed": settings.get("seed"),
         "parser": settings.get("parser"),
         "orders": settings.get("orders"),
-        "image": settings.get("image", settings.get("picture")),
+        "image": settings.get("image"),
         "subset": subset.get("rows") if isinstance(subset, dict) else None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from functools import wraps
 from pathlib import Path
@@ -50,10 +50,15 @@ def with_model_options(command: Command) -> Command:
         }
         return command(**own, **made)
 
-    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters.values()]
-    wrapped.__signature__ = signature.replace(parameters=keywords)  # type: ignore[attr-defined]
-    wrapped.__annotations__ = {each.name: each.annotation for each in keywords}
-    return wrapped  # type: ignore[return-value]
+    return with_parameters(wrapped, parameters.values())  # type: ignore[return-value]
+
+
+def with_parameters(command: Callable[..., Any], parameters: Iterable[inspect.Parameter]) -> Callable[..., Any]:
+    """Let typer see these parameters of a command, each as a keyword, instead of those that it is written with."""
+    keywords = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    command.__signature__ = inspect.Signature(keywords)  # type: ignore[attr-defined]
+    command.__annotations__ = {each.name: each.annotation for each in keywords}
+    return command
 
 
 def _parameter(field: Field[Any], hint: Any, panel: str) -> inspect.Parameter:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from medq_deg.cli.console import OUTPUT, bar, console, say, say_next, stages, tell_result
+from medq_deg.cli.console import bar, console, say, say_next, stages, tell_result
 from medq_deg.cli.long import long_command
 from medq_deg.errors import MedqDegError
 from medq_deg.results.columns import Column
@@ -38,7 +38,7 @@ def score(
     result = score_run(run, coverage=coverage, blind=blind)
     print_scores(result)
     _written(run / "metrics.json")
-    tell_result(**{**OUTPUT.result, **result})
+    tell_result(**result)
     say_next("medq-deg", "report", run)
 
 

@@ -160,7 +160,7 @@ class RunFolder:
         path = self.path / RUN
         if not path.exists():
             raise MedqDegError(f"{self.path}: is not the folder of a run, {RUN} is missing")
-        return check_run_json(path, _renamed(read_json(path, finite=True)))
+        return check_run_json(path, renamed(read_json(path, finite=True)))
 
     def read(self) -> tuple[dict[str, Any], list[dict[str, Any]], dict[str, dict[str, Any]]]:
         """Return what `run.json` holds, every row, and the answers by id, checked against one another."""
@@ -298,7 +298,7 @@ def _line(record: Mapping[str, Any]) -> bytes:
         raise MedqDegError(f"the record of row {record.get('id')!r} cannot be written: {error}") from None
 
 
-def _renamed(run: Any) -> Any:
+def renamed(run: Any) -> Any:
     """Give settings of older runs their name of today, in place: "picture" is "image"."""
     settings = run.get("settings") if isinstance(run, dict) else None
     for held in (settings, settings.get("model") if isinstance(settings, dict) else None):
