@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
-import cv2
 import numpy as np
 from PIL import Image
 
 from medq_deg.errors import ImageError, MedqDegError
 
-FORMATS: Final = ("png", "webp-lossless")
+Format: TypeAlias = Literal["png", "webp-lossless"]
 
 PNG_LEVEL: Final = 1
 """Of zlib. At 512 px level 6, Pillow's own, takes three times as long for files that are 5 % smaller."""
@@ -35,12 +34,12 @@ class Encoding:
         For another format or level, and for a level of another format than PNG.
     """
 
-    format: str = "png"
+    format: Format = "png"
     png_level: int | None = None
 
     def __post_init__(self) -> None:
-        if self.format not in FORMATS:
-            raise MedqDegError(f"format must be {' or '.join(FORMATS)}, got {self.format!r}")
+        if self.format not in get_args(Format):
+            raise MedqDegError(f"format must be {' or '.join(get_args(Format))}, got {self.format!r}")
         if self.format == "png" and self.png_level is None:
             object.__setattr__(self, "png_level", PNG_LEVEL)
         elif self.format != "png" and self.png_level is not None:
@@ -72,6 +71,8 @@ def encode_png(image: Image.Image, level: int | None = None) -> bytes:
         zlib's level, 0 to 9. Without it repeated bytes alone are shortened, which takes half of the time of level 1
         for files that are a third larger: right for what is decoded again at once.
     """
+    import cv2  # a command that only names a format does not wait for it
+
     array = np.asarray(image)
     options = [] if level is None else [cv2.IMWRITE_PNG_COMPRESSION, level]
     done, data = cv2.imencode(".png", array if array.ndim == 2 else array[..., ::-1], options)

@@ -94,7 +94,7 @@ def main() -> None:
     except MedqDegError as error:
         _fail(str(error))
     except UsageError as error:
-        _fail(error.format_message())
+        _fail(error.format_message().replace("Value error, ", "", 1))  # what typer puts before a wrong choice
     except (typer.Abort, KeyboardInterrupt):
         errors.print("stopped", highlight=False)
         sys.exit(130)

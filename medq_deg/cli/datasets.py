@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import typer
 
+from medq_deg import encoding
 from medq_deg.cli.console import console, say, stages
-from medq_deg.errors import MedqDegError, UnknownNameError
+from medq_deg.engines import EngineName
+from medq_deg.errors import MedqDegError
 
 if TYPE_CHECKING:
     from medq_deg.engines.local import Engine
@@ -20,7 +22,7 @@ _SHOWN = 20
 """Different reasons that are shown."""
 
 Engines: TypeAlias = Annotated[
-    str, typer.Option("--engine", help="local: processes of this machine; dask: a cluster, see docs/scale.md.")
+    EngineName, typer.Option("--engine", help="local: processes of this machine; dask: a cluster, see docs/scale.md.")
 ]
 Cluster: TypeAlias = Annotated[
     str | None,
@@ -29,10 +31,8 @@ Cluster: TypeAlias = Annotated[
     ),
 ]
 Format: TypeAlias = Annotated[
-    str | None,
-    typer.Option(
-        "--format", metavar="NAME", help="png, or webp-lossless: 30 % smaller, six times slower. By default png."
-    ),
+    encoding.Format | None,
+    typer.Option("--format", help="webp-lossless is 30 % smaller and six times slower. By default png."),
 ]
 PngLevel: TypeAlias = Annotated[
     int | None,
@@ -55,18 +55,16 @@ def is_dataset(source: str) -> bool:
 
 
 @contextmanager
-def opened_engine(name: str, cluster: str | None, workers: int) -> Iterator[Engine]:
+def opened_engine(name: EngineName, cluster: str | None, workers: int) -> Iterator[Engine]:
     """Start an engine, or connect to its cluster.
 
     Raises
     ------
     MedqDegError
-        For an unknown name, an address without an engine that takes one, and what the engine refuses.
+        For an address without an engine that takes one, and what the engine refuses.
     """
-    from medq_deg.engines.local import ENGINES, LocalEngine
+    from medq_deg.engines.local import LocalEngine
 
-    if name not in ENGINES:
-        raise UnknownNameError("engine", name, ENGINES)
     if name == "local":
         if cluster is not None:
             raise MedqDegError(f"--cluster {cluster} needs --engine dask")
@@ -79,7 +77,9 @@ def opened_engine(name: str, cluster: str | None, workers: int) -> Iterator[Engi
         yield dask
 
 
-def degrade_rows(source: str, target: str, recipe: Recipe, *, engine: str, cluster: str | None, workers: int) -> None:
+def degrade_rows(
+    source: str, target: str, recipe: Recipe, *, engine: EngineName, cluster: str | None, workers: int
+) -> None:
     """Degrade a data set, and tell what became of it; exit code 1 if images are missing."""
     from medq_deg.scale.dataset import degrade_dataset
 

@@ -20,6 +20,7 @@ from medq_deg.degradations.arrays import LEVELS, ByteImage, FloatImage, collapse
 from medq_deg.degradations.degradation import Degradation, Parameters
 from medq_deg.degradations.marking import lift
 from medq_deg.degradations.registry import DEGRADATIONS
+from medq_deg.degradations.threads import one_blas_thread
 from medq_deg.degradations.values import check_range, check_spacing, check_values, check_window, check_window_modality
 from medq_deg.errors import MedqDegError
 from medq_deg.images import pixels
@@ -63,6 +64,7 @@ def degrade(
 ) -> NDArray[Any]: ...
 
 
+@one_blas_thread()
 def degrade(  # one branch for each kind of image
     image: Image.Image | NDArray[Any],
     name: str,

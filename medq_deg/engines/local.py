@@ -20,8 +20,6 @@ from medq_deg.taxonomy import DEGRADATION_NAMES
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-ENGINES = ("local", "dask")
-
 
 class Engine(Protocol):
     """What runs the work."""
