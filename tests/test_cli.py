@@ -167,7 +167,10 @@ def bad_inputs(folder: Path, tmp_path: Path) -> dict[str, tuple[list[object], st
         "severity 3": ([folder / "a.png", out, "-t", "bubble", "-s", 3], "severity must be 0, 1 or 2"),
         "unknown modality": ([folder / "a.png", out, *ok, "--modality", "PET"], "unknown modality 'PET'"),
         "negative seed": ([folder / "a.png", out, *ok, "--seed", -1], "seed must be an integer of 0 or more"),
-        "bad rounding": ([folder / "a.png", out, *ok, "--rounding", "up"], "'--rounding': 'up' is not one of 'nearest', 'truncate'"),
+        "bad rounding": (
+            [folder / "a.png", out, *ok, "--rounding", "up"],
+            "'--rounding': 'up' is not one of",
+        ),
         "empty folder": ([tmp_path / "empty", tmp_path / "o", *ok], "holds no image"),
         "text named .png": ([folder / "text.png", out, *ok], "not an image that can be read"),
         "one pixel": ([folder / "dot.png", out, *ok], "sides of 32 to 4096 px, got 1 x 1 px"),
