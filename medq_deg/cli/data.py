@@ -30,7 +30,7 @@ def build(
         list[str] | None,
         typer.Option(metavar="NAME=PATH", help="A source that a plugin adds, see docs/sources.md; may be repeated."),
     ] = None,
-    quotas: Annotated[Literal["published"] | None, typer.Option(help="The paper's counts of each type.")] = None,
+    quotas: Annotated[Literal["published"] | None, typer.Option(help="The paper's counts of each degradation.")] = None,
     questions: Annotated[int | None, typer.Option(help="Keep this many clean questions.")] = None,
     workers: Annotated[int, typer.Option(help="Processes that make images.")] = 1,
     strict: Annotated[bool, typer.Option("--strict", help="Stop, with nothing written, if a row is unusable.")] = False,

@@ -81,7 +81,7 @@ def degrade(
     ] = None,
     degradation_column: Annotated[
         str | None,
-        typer.Option(help="Column that says the type; by default degradation, if there is one.", rich_help_panel=_ROWS),
+        typer.Option(help="Column that names it; by default degradation, if there is one.", rich_help_panel=_ROWS),
     ] = None,
     severity_column: Annotated[
         str | None, typer.Option(help="By default severity, if there is one.", rich_help_panel=_ROWS)
@@ -227,7 +227,7 @@ def gallery(
     modality: Annotated[str | None, typer.Option(help="Modality of your image, such as CT.")] = None,
     window: Window = None,
     frame: Frame = None,
-    once: Annotated[bool, typer.Option("--once", help="Show each type once, not for every modality.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Show each degradation once, not for every modality.")] = False,
     seed: Seed = 0,
 ) -> None:
     """Show original, L1 and L2 of every degradation that suits an image, on one page."""

@@ -14,8 +14,8 @@ from medq_deg.models import published
 def print_degradations() -> None:
     """Print the degradations: what they are, whom they suit, how strong they are."""
     table = Table(title=f"{len(DEGRADATIONS)} degradations", show_lines=True)
-    for heading in ("type", "category", "modalities", "L1", "L2", "what it is"):
-        table.add_column(heading, no_wrap=heading in ("type", "category"))
+    for heading in ("degradation", "category", "modalities", "L1", "L2", "what it is"):
+        table.add_column(heading, no_wrap=heading in ("degradation", "category"))
     for entry in DEGRADATIONS.values():
         levels = [describe(entry.parameters[severity]) for severity in (1, 2)]
         table.add_row(

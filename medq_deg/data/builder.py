@@ -20,7 +20,7 @@ from medq_deg.data.stored import StoredRows, rows_of_group
 from medq_deg.errors import MedqDegError
 from medq_deg.taxonomy import SEVERITY_NAMES
 
-DESCRIPTION = "Questions about medical images, clean (L0) and at a mild (L1) and a severe (L2) degradation of 18 types."
+DESCRIPTION = "Questions about medical images, clean (L0), mildly (L1) and severely degraded (L2), in 18 ways."
 DEFAULT = "default"
 
 

@@ -1,6 +1,6 @@
 """What a degradation is: one object that holds its function, whom it suits, its strengths, their limits and sources.
 
-Each is declared beside its function, by `published` for the paper's 18 types, by `declared` for others of
+Each is declared beside its function, by `published` for the paper's 18 degradations, by `declared` for others of
 ours, and by `medq_deg.register` for those of users.
 An object that is incomplete or contradicts itself cannot be made.
 """

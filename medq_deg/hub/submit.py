@@ -244,7 +244,7 @@ def leaderboard_entry(
     Returns
     -------
     dict
-        `values` has the figures in percent; `asked`, `cells` and `families` are those of
+        `values` has the figures in percent; `asked`, `cells` and `categories` are those of
         `medq_deg.results.ranking.Asked` and `medq_deg.results.parts.Parts`, as fractions.
     """
     model = result["model"]

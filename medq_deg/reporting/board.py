@@ -1,4 +1,4 @@
-"""The leaderboard as one HTML page that works by itself: ranks with their ranges, five families, what is not ranked.
+"""The leaderboard as one HTML page that works by itself: ranks with their ranges, five categories, what is not ranked.
 
 The command line writes it to a file, the Space shows it. Everything on it is computed here; the script of the page only
 chooses among what is there.
@@ -25,11 +25,11 @@ from medq_deg.results.ranking import QUESTIONS, places, questions_of
 from medq_deg.taxonomy import CATEGORIES
 
 SEVERE: Final = "severe"
-"""The view of all severely degraded images; the others are those of a family, mild and severe."""
+"""The view of all severely degraded images; the others are those of a category, mild and severe."""
 
 VIEWS: Final = (SEVERE, *CATEGORIES)
 
-FAMILIES: Final[Mapping[str, str]] = {
+CATEGORY_PHRASES: Final[Mapping[str, str]] = {
     "artifacts": "artifacts",
     "motion": "motion",
     "intensity": "wrong brightness or contrast",
@@ -159,7 +159,7 @@ def _figures(entries: Sequence[Entry], key: str) -> dict[int, Figures]:
 def _pair(entry: Entry, key: str) -> tuple[float, float] | None:
     """Return clean and degraded accuracy."""
     if key != SEVERE:
-        return entry.families.get(key)
+        return entry.categories.get(key)
     if entry.accuracy_l0 is None or entry.accuracy_l2 is None:
         return None
     return entry.accuracy_l0, entry.accuracy_l2
@@ -182,7 +182,7 @@ def _view(key: str, rows: Sequence[Row]) -> View:
         name, images, questions = "all, severe", "severely degraded images", f"{QUESTIONS:,}"
         column, which = "Severe", "right of 100"
     else:
-        name = FAMILIES[key]
+        name = CATEGORY_PHRASES[key]
         images, questions = f"images degraded by {name} (mild and severe)", f"At least {questions_of(key):,}"
         column, which = "Degraded", "mild and severe"
     lead = (

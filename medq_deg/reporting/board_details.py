@@ -1,4 +1,4 @@
-"""What the leaderboard's page says of one model: its figures by severity, family, degradation and modality."""
+"""What the leaderboard's page says of one model: its figures by severity, category, degradation and modality."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ class Table:
 def details(entry: Entry) -> list[Table]:
     """Return the tables of a model; shares are written of 100, changes as degraded minus clean."""
     tables = [_by_severity(entry)]
-    if entry.families:
+    if entry.categories:
         tables.append(
             Table(
-                "By family of degradations, mild and severe",
-                ("Family", "Clean", "Degraded", "Change"),
+                "By category of degradations, mild and severe",
+                ("Category", "Clean", "Degraded", "Change"),
                 [
                     (_word(name), _of_100(clean), _of_100(degraded), points(degraded - clean))
-                    for name, (clean, degraded) in entry.families.items()
+                    for name, (clean, degraded) in entry.categories.items()
                 ],
             )
         )

@@ -28,8 +28,8 @@ _HERO: Final = ((560, 356, "wide"), (SLIM, 300, "slim"))
 _FIRST_SIDE, _OTHER_SIDE = 300, 180
 _MOST_OTHERS = 30
 _PLURALS: Final = {
-    "category": "Families",
-    "degradation": "Types",
+    "category": "Categories",
+    "degradation": "Degradations",
     "modality": "Modalities",
     "task": "Tasks",
     "skills": "Skills",
@@ -124,13 +124,13 @@ def _part(
 
 
 def _breakdowns(run: Run) -> list[Breakdown]:
-    """Draw families and types in one chart's scale, and each other breakdown in its own."""
+    """Draw categories and degradations in one chart's scale, and each other breakdown in its own."""
     found = []
     for by in ("category", "degradation", *(name for name in ORDER if name not in ("category", "degradation"))):
         cells = breaks.cells_of(run.summary["by"].get(by, {}))
         if not cells:
             continue
-        noun = "family" if by == "category" else "type" if by == "degradation" else NOUNS.get(by, by)
+        noun = NOUNS.get(by, by)
         scale = breaks.bounds([cells])
         charts = tuple(
             breaks.draw(cells, noun, width, kind, scale, title=_PLURALS[by])

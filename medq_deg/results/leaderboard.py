@@ -63,8 +63,8 @@ class Entry:
         What keeps the entry out of the ranks, in words, see `medq_deg.results.ranking.findings`.
     beside : tuple of str
         What is to be said beside its figures.
-    families : mapping from str to (float, float)
-        Accuracy on clean images and on those degraded by each family, at both severities; empty if it is not known.
+    categories : mapping from str to (float, float)
+        Accuracy on clean images and on those degraded by each category, at both severities; empty if it is not known.
     cells : tuple of Cell
         The rows by severity, degradation and modality; empty for the paper's models.
     intervals : mapping from figure to (low, high)
@@ -94,7 +94,7 @@ class Entry:
     size: float | None = None
     unranked: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
-    families: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    categories: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     cells: tuple[Cell, ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     answer: Mapping[str, Any] | None = None
@@ -210,7 +210,7 @@ def one_line(text: object) -> str:
 def _published(result: PublishedResult, size: float | None) -> Entry:
     l0, l1, l2 = result.accuracy
     shifts = [at.shift for at in result.calibration] if result.calibration else [None] * len(SEVERITIES)
-    families = {
+    categories = {
         name: (round(part.accuracy + part.drop, 6), part.accuracy)
         for name, part in result.by_category.items()
         if name in CATEGORIES
@@ -226,7 +226,7 @@ def _published(result: PublishedResult, size: float | None) -> Entry:
         shifts[1],
         shifts[2],
         size=size,
-        families=families,
+        categories=categories,
     )
 
 
@@ -270,7 +270,7 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
         size=parameters / 1e9 if isinstance(parameters, int) else None,
         unranked=tuple(one_line(finding.text) for finding in found if finding.unranked),
         beside=tuple(one_line(finding.text) for finding in found if not finding.unranked),
-        families=parts.families,
+        categories=parts.categories,
         cells=parts.cells,
         intervals=intervals,
         answer=answer({**run.facts, **summary}).as_json(),

@@ -1,4 +1,4 @@
-"""A run in parts, as a leaderboard shows it: by severity, degradation and modality, and by family of degradations."""
+"""A run in parts, as a leaderboard shows it: by severity, degradation and modality, and by category of degradations."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ class Parts:
     ----------
     cells : tuple of Cell
         Every combination that has rows, so that any choice of them is a weighted mean.
-    families : mapping from str to (float, float)
-        Accuracy on clean images and on those degraded (L1 and L2) by each family, where every degraded row is paired
+    categories : mapping from str to (float, float)
+        Accuracy on clean images and on those degraded (L1 and L2) by each category, where every degraded row is paired
         with its clean row.
     """
 
     cells: tuple[Cell, ...]
-    families: Mapping[str, tuple[float, float]]
+    categories: Mapping[str, tuple[float, float]]
 
     def as_json(self) -> dict[str, Any]:
         """Return them as `leaderboard.json` holds them."""
         return {
             "cells": [asdict(cell) for cell in self.cells],
-            "families": {
-                name: {"clean": clean, "degraded": degraded} for name, (clean, degraded) in self.families.items()
+            "categories": {
+                name: {"clean": clean, "degraded": degraded} for name, (clean, degraded) in self.categories.items()
             },
         }
 
@@ -63,14 +63,14 @@ def parts_of(rows: Sequence[Mapping[str, Any]], source: Source) -> Parts:
         What they are scored by.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PairingWarning)  # a family with such a row is left out
+        warnings.simplefilter("ignore", PairingWarning)  # a category with such a row is left out
         by = summarize(rows, by=["category", _CELL], source=source, confidence_level=None)["by"]
     cells = []
     names = {SEPARATOR.join(parts): parts for parts in map(_parts, rows)}  # a name may hold the separator
     for key, found in by[SEPARATOR.join(_CELL)].items():
         cells.append(Cell(*names[key], found["n"], found["accuracy"], found["confidence"]))
-    families = {name: pair for name in CATEGORIES if (pair := _pair(by["category"].get(name)))}
-    return Parts(tuple(cells), families)
+    categories = {name: pair for name in CATEGORIES if (pair := _pair(by["category"].get(name)))}
+    return Parts(tuple(cells), categories)
 
 
 def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -81,7 +81,7 @@ def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Return clean and degraded accuracy of a family over its paired rows; None where a row has no partner."""
+    """Return clean and degraded accuracy of a category over its paired rows; None where a row has no partner."""
     if not found:
         return None
     levels = [level for name, level in found["by_severity"].items() if name != "L0"]

@@ -258,15 +258,15 @@ def places(shares: Sequence[float], questions: int) -> list[tuple[int, int]]:
 
 
 @cache
-def questions_of(family: str) -> int:
-    """Return the least number of different questions behind the published figures of a family of degradations.
+def questions_of(category: str) -> int:
+    """Return the least number of different questions behind the published figures of a category of degradations.
 
     The paper counts the rows of each degradation, half of them at each severity, and a question has a degradation at
-    most once: no family has fewer questions than its most frequent degradation.
+    most once: no category has fewer questions than its most frequent degradation.
     """
     from medq_deg.data.plan import PUBLISHED_ROWS
 
-    return max(rows for name, rows in PUBLISHED_ROWS.items() if CATEGORY_OF[name] == family) // 2
+    return max(rows for name, rows in PUBLISHED_ROWS.items() if CATEGORY_OF[name] == category) // 2
 
 
 def _above(one: float, other: float, questions: int) -> bool:

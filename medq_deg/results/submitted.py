@@ -78,9 +78,9 @@ def _entry(held: dict[str, Any]) -> Entry:
         size=None if size is None else _number(size, 0, MOST_BILLIONS),
         unranked=tuple(finding.text for finding in found if finding.unranked or finding.refused),
         beside=tuple(finding.text for finding in found if not (finding.unranked or finding.refused)),
-        families={
+        categories={
             name: (_number(pair["clean"], 0, 1), _number(pair["degraded"], 0, 1))
-            for name, pair in held.get("families", {}).items()
+            for name, pair in held.get("categories", held.get("families", {})).items()  # as older versions called them
             if name in CATEGORIES
         },
         cells=cells,

@@ -31,7 +31,7 @@ def whole(held: dict[str, Any], gain: float = 0.0, **changes: Any) -> dict[str, 
             cell["n"] = wanted // len(cells)
             cell["accuracy"] = min(1.0, cell["accuracy"] + gain)
         cells[0]["n"] += wanted % len(cells)
-    for pair in new["families"].values():
+    for pair in new["categories"].values():
         pair.update({name: min(1.0, share + gain) for name, share in pair.items()})
     new["asked"] |= {"rows": list(PAPER_ROWS), "unanswered": 0, "sources": ["release"], "trials": 10}
     return new

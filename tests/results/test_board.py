@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from medq_deg.errors import MedqDegError
-from medq_deg.reporting.board import FAMILIES, VIEWS, render
+from medq_deg.reporting.board import CATEGORY_PHRASES, VIEWS, render
 from medq_deg.reporting.exports import write_leaderboard
 from medq_deg.results.leaderboard import Entry, leaderboard, published_entries, ranked
 from medq_deg.results.published import published_results
@@ -93,15 +93,15 @@ def test_changes_are_degraded_minus_clean(opened: Any) -> None:
             assert change == pytest.approx(degraded - clean, abs=0.11)
 
 
-def test_each_family_has_all_40_models_with_the_papers_figures(opened: Any) -> None:
-    for family in CATEGORIES:
-        opened.select_option("#view", family)
+def test_each_category_has_all_40_models_with_the_papers_figures(opened: Any) -> None:
+    for category in CATEGORIES:
+        opened.select_option("#view", category)
         figures = {row[2]: (row[3], row[5]) for row in rows(opened)}
         for result in published_results():
-            part = result.by_category[family]
+            part = result.by_category[category]
             change = f"{-100 * part.drop:+.1f}".replace("-", "−")
             assert figures[result.name] == (f"{100 * part.accuracy:.1f}", "0.0" if part.drop == 0 else change)
-        assert FAMILIES[family] in opened.locator("#lead").inner_text()
+        assert CATEGORY_PHRASES[category] in opened.locator("#lead").inner_text()
         assert opened.locator("#column").inner_text() == "Degraded" or opened.viewport_size["width"] < 640
         best = rows(opened)[0]
         assert opened.locator("h1").inner_text().startswith(f"{best[2]}, right ")
@@ -168,7 +168,7 @@ def test_it_is_used_by_keyboard_alone(opened: Any) -> None:
 def test_a_submitted_run_shows_its_figures_by_degradation_and_modality(opened: Any) -> None:
     opened.get_by_role("link", name="org/strong").click()
     page = opened.locator("dialog[open]")
-    for title in ("By severity", "By family", "by degradation", "by modality"):
+    for title in ("By severity", "By category", "by degradation", "by modality"):
         assert title in page.inner_text()
     assert page.get_by_role("row", name=re.compile("^motion blur")).count() == 1
     assert page.get_by_role("row", name=re.compile("^MRI")).count() == 1
@@ -259,7 +259,7 @@ def test_the_command_line_writes_the_page_and_it_is_small(run: Callable[..., Pat
         write_leaderboard(entries, tmp_path / "board.pdf")
 
 
-def test_a_ranked_run_without_families_has_no_place_in_them() -> None:
+def test_a_ranked_run_without_categories_has_no_place_in_them() -> None:
     mine = Entry("mine", "other", 0.9, 0.8, 0.75, -0.15, None, None, None, source="submitted")
     page = render(ranked([*published_entries(), mine]))
     (packed,) = re.findall(r'data-name="mine other" data-group="other" data-views="([^"]*)"', page)

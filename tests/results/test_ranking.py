@@ -122,7 +122,7 @@ def test_more_questions_tell_more_models_apart() -> None:
     assert places([1.0, 1.0, 0.0], 10) == [(1, 2), (1, 2), (3, 3)]
 
 
-def test_no_family_has_fewer_questions_than_its_most_frequent_degradation() -> None:
+def test_no_category_has_fewer_questions_than_its_most_frequent_degradation() -> None:
     rows = paper_table("degradation_counts")
-    for family in CATEGORIES:
-        assert questions_of(family) == max(int(row["rows"]) for row in rows if row["category"] == family) // 2
+    for category in CATEGORIES:
+        assert questions_of(category) == max(int(row["rows"]) for row in rows if row["category"] == category) // 2

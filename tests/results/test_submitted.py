@@ -28,8 +28,16 @@ def test_the_figures_are_those_of_the_command_line(tmp_path: Path) -> None:
     for name in ("accuracy_l0", "accuracy_l1", "accuracy_l2", "change", "shift_l0", "shift_l1", "shift_l2"):
         assert getattr(entry, name) == pytest.approx(getattr(mine, name), abs=1e-6)
     assert entry.cells == mine.cells
-    assert entry.families == mine.families
+    assert entry.categories == mine.categories
     assert (entry.unranked, entry.beside) == (mine.unranked, mine.beside)
+
+
+def test_a_file_of_an_older_version_keeps_its_categories(tmp_path: Path, held: dict[str, Any]) -> None:
+    older = {"families" if key == "categories" else key: value for key, value in held.items()}
+    ((new,), _), ((old,), _) = (
+        read_submitted(write(tmp_path / name, {"a": file})) for name, file in (("new", held), ("old", older))
+    )
+    assert old.categories == new.categories != {}
 
 
 def test_ninety_rows_are_not_ranked_above_a_model_of_78_billion(tmp_path: Path, held: dict[str, Any]) -> None:
@@ -82,7 +90,7 @@ def test_files_that_cannot_be_used_are_counted_and_left_out(tmp_path: Path, held
         "empty": {**held, "cells": []},
         "size": {**held, "parameters_billion": float("inf")},
         "data": {**held, "data": None},
-        "families": {**held, "families": {"noise": {"clean": 2, "degraded": 0}}},
+        "categories": {**held, "categories": {"noise": {"clean": 2, "degraded": 0}}},
         "asked": {**held, "asked": []},
     }
     (tmp_path / "results" / "folder" / "leaderboard.json").mkdir(parents=True)

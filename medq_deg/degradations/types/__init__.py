@@ -1,4 +1,4 @@
-"""The types of degradation, a module for each family. A module that is put here is found: no list names it."""
+"""The types of degradation, by what makes them. A module that is put here is found: no list names it."""
 
 from __future__ import annotations
 
