@@ -56,7 +56,7 @@ class OrderScores:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class AskedOrders:
     """N rows by order.
 
     Attributes
@@ -85,28 +85,6 @@ def has_orders(rows: Iterable[Mapping[str, Any]]) -> bool:
     return any(len(row.get("orders") or ()) > 1 for row in rows)
 
 
-def order_scores(
-    rows: Iterable[Mapping[str, Any]], *, source: Source = "votes", invalid: Invalid = "wrong"
-) -> OrderScores:
-    """Score each row across its orders.
-
-    Parameters
-    ----------
-    rows : iterable of N mappings
-        As `medq_deg.metrics.summarize` takes them, with ``order`` (an index for each vote) and ``orders`` (texts such
-        as ``"CADB"``, all different). With ``source="probabilities"``, ``probabilities_by_order`` (for each order the
-        probability of each of the row's own options) in place of ``order``.
-    source, invalid
-        As in `medq_deg.metrics.summarize`. A vote that names no option agrees with none.
-
-    Raises
-    ------
-    MedqDegError
-        If a row has one order only or orders that do not fit its votes; the message names the row.
-    """
-    return _scores(_read(RunRows(rows), source, invalid))
-
-
 def order_figures(
     rows: Iterable[Mapping[str, Any]],
     *,
@@ -120,8 +98,12 @@ def order_figures(
 
     Parameters
     ----------
-    rows, source, invalid
-        As in `order_scores`.
+    rows : iterable of N mappings
+        As `medq_deg.metrics.summarize` takes them, with ``order`` (an index for each vote) and ``orders`` (texts such
+        as ``"CADB"``, all different). With ``source="probabilities"``, ``probabilities_by_order`` (for each order the
+        probability of each of the row's own options) in place of ``order``.
+    source, invalid
+        As in `medq_deg.metrics.summarize`. A vote that names no option agrees with none.
     confidence_level, n_resamples, seed
         Of the bootstrap over questions.
 
@@ -141,7 +123,7 @@ def order_figures(
     Raises
     ------
     MedqDegError
-        As in `order_scores`.
+        If a row has one order only or orders that do not fit its votes; the message names the row.
 
     References
     ----------
@@ -150,8 +132,8 @@ def order_figures(
     """
     check_settings(confidence_level, n_resamples, seed)
     run = RunRows(rows)
-    asked = _read(run, source, invalid)
-    scores = _scores(asked)
+    asked = read_orders(run, source, invalid)
+    scores = order_scores(asked)
     cluster = partition(run.column("question_id"), len(run))
     columns = {
         "accuracy": scores.accuracy,
@@ -206,7 +188,7 @@ def order_figures(
     return result
 
 
-def _scores(asked: _Asked) -> OrderScores:
+def order_scores(asked: AskedOrders) -> OrderScores:
     """Count pairs of votes that name the same option, within orders and between them."""
     counts, trials, table = asked.counts, asked.trials, asked.table
     total, votes = counts.sum(axis=1), trials.sum(axis=1)
@@ -220,8 +202,8 @@ def _scores(asked: _Asked) -> OrderScores:
     return OrderScores(within, between, share * within + (1 - share) * between, accuracy)
 
 
-def _read(run: RunRows, source: Source, invalid: Invalid) -> _Asked:
-    """Sort the votes of each row by order."""
+def read_orders(run: RunRows, source: Source = "votes", invalid: Invalid = "wrong") -> AskedOrders:
+    """Sort the votes of each row by order; parameters and errors are those of `order_figures`."""
     table = encode(**run.encoded(source), invalid=invalid)
     orders = _orders(run, table.choices)
     shape = len(run), max(map(len, orders)), int(table.choices.max())
@@ -240,7 +222,7 @@ def _read(run: RunRows, source: Source, invalid: Invalid) -> _Asked:
             trials[position, : len(asked)] = 1.0
     if invalid == "drop":
         trials = counts.sum(axis=2)
-    return _Asked(counts, trials, places, np.array([len(asked) for asked in orders], np.int64), table)
+    return AskedOrders(counts, trials, places, np.array([len(asked) for asked in orders], np.int64), table)
 
 
 def _numbered(run: RunRows, position: int) -> Iterable[tuple[str | None, int]]:
@@ -274,7 +256,7 @@ def _orders(run: RunRows, choices: IntArray) -> list[list[str]]:
     return orders
 
 
-def _by_position(asked: _Asked, at: IntArray, options: int) -> dict[str, list[float | None]]:
+def _by_position(asked: AskedOrders, at: IntArray, options: int) -> dict[str, list[float | None]]:
     """Return how often each position is chosen, and how often the right option is when it stands there."""
     counts, places = asked.counts[at, :, :options], asked.places[at, :, :options]
     chosen = np.bincount(places.ravel(), counts.ravel(), options)

@@ -1,8 +1,8 @@
-"""What the leaderboard's page says of one model: its figures by severity, category, degradation and modality."""
+"""What the leaderboard's page says of one model: its figures by severity, category, task, degradation and modality."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,21 +29,23 @@ class Table:
 def details(entry: Entry) -> list[Table]:
     """Return the tables of a model; shares are written of 100, changes as degraded minus clean."""
     tables = [_by_severity(entry)]
-    if entry.categories:
-        tables.append(
-            Table(
-                "By category of degradations, mild and severe",
-                ("Category", "Clean", "Degraded", "Change"),
-                [
-                    (_word(name), _of_100(clean), _of_100(degraded), points(degraded - clean))
-                    for name, (clean, degraded) in entry.categories.items()
-                ],
-            )
-        )
+    for title, name, pairs in (
+        ("By category of degradations, mild and severe", "Category", entry.categories),
+        ("By task, mild and severe", "Task", entry.tasks),
+    ):
+        if pairs:
+            tables.append(Table(title, (name, "Clean", "Degraded", "Change"), _changes(pairs)))
     if entry.cells:
         tables.append(_by(entry.cells, "degradation", DEGRADATION_NAMES, SEVERITY_NAMES[1:]))
         tables.append(_by(entry.cells, "modality", MODALITIES, SEVERITY_NAMES))
     return tables
+
+
+def _changes(pairs: Mapping[str, tuple[float, float]]) -> list[tuple[str, ...]]:
+    return [
+        (_word(name), _of_100(clean), _of_100(degraded), points(degraded - clean))
+        for name, (clean, degraded) in pairs.items()
+    ]
 
 
 def _by_severity(entry: Entry) -> Table:

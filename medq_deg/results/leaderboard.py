@@ -17,10 +17,10 @@ from medq_deg.models.published import published_models
 from medq_deg.results.answer import answer
 from medq_deg.results.columns import COLUMNS, FIGURES
 from medq_deg.results.parts import Cell, parts_of
-from medq_deg.results.published import PublishedResult, published_results
+from medq_deg.results.published import DegradedAccuracy, PublishedResult, published_results
 from medq_deg.results.ranking import QUESTIONS, asked_of, findings, places
 from medq_deg.results.score import AnsweredRun, read_answered
-from medq_deg.taxonomy import CATEGORIES, SEVERITIES, SEVERITY_NAMES
+from medq_deg.taxonomy import CATEGORIES, SEVERITIES, SEVERITY_NAMES, TASKS
 
 PAPER: Final = "arXiv 2603.07769"
 YOURS: Final = "yours"
@@ -63,8 +63,9 @@ class Entry:
         What keeps the entry out of the ranks, in words, see `medq_deg.results.ranking.findings`.
     beside : tuple of str
         What is to be said beside its figures.
-    categories : mapping from str to (float, float)
-        Accuracy on clean images and on those degraded by each category, at both severities; empty if it is not known.
+    categories, tasks : mapping from str to (float, float)
+        Accuracy on clean images and on degraded ones, at both severities, by category of degradations and by task of
+        the question; empty if it is not known.
     cells : tuple of Cell
         The rows by severity, degradation and modality; empty for the paper's models.
     intervals : mapping from figure to (low, high)
@@ -95,6 +96,7 @@ class Entry:
     unranked: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     categories: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    tasks: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     cells: tuple[Cell, ...] = ()
     intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     answer: Mapping[str, Any] | None = None
@@ -210,11 +212,6 @@ def one_line(text: object) -> str:
 def _published(result: PublishedResult, size: float | None) -> Entry:
     l0, l1, l2 = result.accuracy
     shifts = [at.shift for at in result.calibration] if result.calibration else [None] * len(SEVERITIES)
-    categories = {
-        name: (round(part.accuracy + part.drop, 6), part.accuracy)
-        for name, part in result.by_category.items()
-        if name in CATEGORIES
-    }
     return Entry(
         result.name,
         result.group,
@@ -226,8 +223,14 @@ def _published(result: PublishedResult, size: float | None) -> Entry:
         shifts[1],
         shifts[2],
         size=size,
-        categories=categories,
+        categories=_pairs(result.by_category, CATEGORIES),
+        tasks=_pairs(result.by_task, TASKS),
     )
+
+
+def _pairs(parts: Mapping[str, DegradedAccuracy], names: Iterable[str]) -> dict[str, tuple[float, float]]:
+    """Return clean and degraded accuracy by name."""
+    return {name: (round(parts[name].accuracy + parts[name].drop, 6), parts[name].accuracy) for name in names}
 
 
 def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
@@ -271,6 +274,7 @@ def _of_run(path: Path, run: AnsweredRun, n_resamples: int, seed: int) -> Entry:
         unranked=tuple(one_line(finding.text) for finding in found if finding.unranked),
         beside=tuple(one_line(finding.text) for finding in found if not finding.unranked),
         categories=parts.categories,
+        tasks=parts.tasks,
         cells=parts.cells,
         intervals=intervals,
         answer=answer({**run.facts, **summary}).as_json(),

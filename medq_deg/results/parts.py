@@ -1,4 +1,4 @@
-"""A run in parts, as a leaderboard shows it: by severity, degradation and modality, and by category of degradations."""
+"""A run in parts, as a leaderboard shows it: by severity, degradation and modality, and by category and task."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from medq_deg.metrics import PairingWarning, summarize
 from medq_deg.metrics.rows import MISSING, SEPARATOR, Source
-from medq_deg.taxonomy import CATEGORIES, SEVERITY_NAMES
+from medq_deg.taxonomy import CATEGORIES, SEVERITY_NAMES, TASKS
 
 _CELL: Final = ("severity", "degradation", "modality")
 
@@ -34,22 +34,26 @@ class Parts:
     ----------
     cells : tuple of Cell
         Every combination that has rows, so that any choice of them is a weighted mean.
-    categories : mapping from str to (float, float)
-        Accuracy on clean images and on those degraded (L1 and L2) by each category, where every degraded row is paired
-        with its clean row.
+    categories, tasks : mapping from str to (float, float)
+        Accuracy on clean images and on those degraded (L1 and L2), by category of degradations and by task of the
+        question, where every degraded row is paired with its clean row.
     """
 
     cells: tuple[Cell, ...]
     categories: Mapping[str, tuple[float, float]]
+    tasks: Mapping[str, tuple[float, float]]
 
     def as_json(self) -> dict[str, Any]:
         """Return them as `leaderboard.json` holds them."""
         return {
             "cells": [asdict(cell) for cell in self.cells],
-            "categories": {
-                name: {"clean": clean, "degraded": degraded} for name, (clean, degraded) in self.categories.items()
-            },
+            "categories": _as_json(self.categories),
+            "tasks": _as_json(self.tasks),
         }
+
+
+def _as_json(pairs: Mapping[str, tuple[float, float]]) -> dict[str, dict[str, float]]:
+    return {name: {"clean": clean, "degraded": degraded} for name, (clean, degraded) in pairs.items()}
 
 
 def parts_of(rows: Sequence[Mapping[str, Any]], source: Source) -> Parts:
@@ -63,14 +67,17 @@ def parts_of(rows: Sequence[Mapping[str, Any]], source: Source) -> Parts:
         What they are scored by.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PairingWarning)  # a category with such a row is left out
-        by = summarize(rows, by=["category", _CELL], source=source, confidence_level=None)["by"]
+        warnings.simplefilter("ignore", PairingWarning)  # a part with such a row is left out
+        by = summarize(rows, by=["category", "task", _CELL], source=source, confidence_level=None)["by"]
     cells = []
     names = {SEPARATOR.join(parts): parts for parts in map(_parts, rows)}  # a name may hold the separator
     for key, found in by[SEPARATOR.join(_CELL)].items():
         cells.append(Cell(*names[key], found["n"], found["accuracy"], found["confidence"]))
-    categories = {name: pair for name in CATEGORIES if (pair := _pair(by["category"].get(name)))}
-    return Parts(tuple(cells), categories)
+    categories, tasks = (
+        {name: pair for name in names if (pair := _pair(by[column].get(name)))}
+        for column, names in (("category", CATEGORIES), ("task", TASKS))
+    )
+    return Parts(tuple(cells), categories, tasks)
 
 
 def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -81,7 +88,7 @@ def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Return clean and degraded accuracy of a category over its paired rows; None where a row has no partner."""
+    """Return clean and degraded accuracy of a part over its paired rows; None where a row has no partner."""
     if not found:
         return None
     levels = [level for name, level in found["by_severity"].items() if name != "L0"]

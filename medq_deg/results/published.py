@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
-from medq_deg.errors import UnknownNameError
-from medq_deg.metrics import inter_model_rule
 from medq_deg.models.published import published_models
-from medq_deg.taxonomy import CATEGORIES, SEVERITY_NAMES, TASKS
+from medq_deg.taxonomy import CATEGORIES, TASKS
 
 PAPER_ROWS: Final = (4306, 10294, 10294)
 """Rows at L0, L1 and L2 behind the published figures."""
@@ -94,41 +92,6 @@ def published_calibration() -> Mapping[str, tuple[Calibration, Calibration, Cali
             for name, row in _by_model("calibration").items()
         }
     )
-
-
-def published_inter_model(severity: str = "L2", models: Sequence[str] | None = None) -> dict[str, Any]:
-    """Apply the paper's rule between models to its own figures: the less accurate model has the higher shift.
-
-    Parameters
-    ----------
-    severity : {"L0", "L1", "L2"}
-        Where accuracy and shift are taken.
-    models : sequence of str, optional
-        Names; by default all of the figure. Those without both numbers at this severity are left out.
-
-    Returns
-    -------
-    dict
-        ``severity``, ``models`` (names), and ``pairs`` and ``share`` of `medq_deg.metrics.inter_model_rule`. There
-        are no intervals: those need the answers, which `medq_deg.metrics.inter_model` takes.
-
-    Raises
-    ------
-    UnknownNameError
-        For a severity or model that is not known.
-    """
-    if severity not in SEVERITY_NAMES:
-        raise UnknownNameError("severity", severity, SEVERITY_NAMES)
-    calibration = published_calibration()
-    names = list(calibration) if models is None else list(models)
-    figures: dict[str, tuple[float, float]] = {}
-    for name in names:
-        if name not in calibration:
-            raise UnknownNameError("model with published calibration", name, calibration)
-        at = calibration[name][SEVERITY_NAMES.index(severity)]
-        if at.accuracy is not None and at.shift is not None:
-            figures[name] = at.accuracy, at.shift
-    return {"severity": severity, "models": list(figures), **inter_model_rule(figures)}
 
 
 def _by_model(table: str) -> dict[str, dict[str, str]]:

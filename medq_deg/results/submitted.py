@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +14,7 @@ from medq_deg.results.leaderboard import Entry, one_line
 from medq_deg.results.parts import Cell
 from medq_deg.results.ranking import Finding, findings, read_asked
 from medq_deg.storable import visible
-from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES
+from medq_deg.taxonomy import CATEGORIES, DEGRADATION_NAMES, MODALITIES, NO_DEGRADATION, SEVERITY_NAMES, TASKS
 
 OTHER: Final = "other"
 """The group of a model that is not the paper's."""
@@ -78,13 +78,19 @@ def _entry(held: dict[str, Any]) -> Entry:
         size=None if size is None else _number(size, 0, MOST_BILLIONS),
         unranked=tuple(finding.text for finding in found if finding.unranked or finding.refused),
         beside=tuple(finding.text for finding in found if not (finding.unranked or finding.refused)),
-        categories={
-            name: (_number(pair["clean"], 0, 1), _number(pair["degraded"], 0, 1))
-            for name, pair in held.get("categories", held.get("families", {})).items()  # as older versions called them
-            if name in CATEGORIES
-        },
+        # "families" is what older versions called them.
+        categories=_pairs(held.get("categories", held.get("families", {})), CATEGORIES),
+        tasks=_pairs(held.get("tasks", {}), TASKS),
         cells=cells,
     )
+
+
+def _pairs(held: Mapping[str, Any], names: Sequence[str]) -> dict[str, tuple[float, float]]:
+    return {
+        name: (_number(pair["clean"], 0, 1), _number(pair["degraded"], 0, 1))
+        for name, pair in held.items()
+        if name in names
+    }
 
 
 def _cell(held: Mapping[str, Any]) -> Cell:

@@ -77,7 +77,7 @@ def test_a_file_and_a_folder_are_written_as_is_asked(tmp_path: Path) -> None:
     [
         ("a.jpg", ("--png-level", 3), "--format png writes files that end with .png"),
         ("a.png", ("--format", "webp-lossless"), "writes files that end with .webp"),
-        ("a.png", ("--format", "gif"), "format must be png or webp-lossless, got 'gif'"),
+        ("a.png", ("--format", "gif"), "'--format': 'gif' is not one of 'png', 'webp-lossless'"),
         ("a.png", ("--png-level", 10), "png_level must be 0 to 9, got 10"),
     ],
 )

@@ -10,7 +10,8 @@ import pytest
 
 from medq_deg.errors import MedqDegError
 from medq_deg.metrics import calibration_shift, has_orders, order_figures, summarize
-from medq_deg.metrics.orders import order_scores
+from medq_deg.metrics.orders import order_scores, read_orders
+from medq_deg.metrics.rows import RunRows
 from tests.metrics.models import LETTERS, outcomes, spelled
 
 
@@ -108,7 +109,7 @@ def test_the_agreement_over_orders_is_unbiased_when_orders_are_drawn_at_random(o
 
     combine(0, [], 1.0)
     order = [place for place in range(number) for _ in range(each)]
-    scores = order_scores(
+    run = RunRows(
         {
             "question_id": at,
             "answer": "A",
@@ -119,6 +120,7 @@ def test_the_agreement_over_orders_is_unbiased_when_orders_are_drawn_at_random(o
         }
         for at, votes in enumerate(rows)
     )
+    scores = order_scores(read_orders(run))
     assert np.dot(weights, scores.within) == pytest.approx(np.mean([(chances[o] ** 2).sum() for o in orders]))
     assert np.dot(weights, scores.between) == pytest.approx(
         np.mean([chances[a] @ chances[b] for a in orders for b in orders if a != b])
@@ -134,7 +136,7 @@ def test_scores_follow_their_definition_for_uneven_orders_and_missing_votes():
         "order": [0, 0, 0, 1, 1, 2, 2],
         "orders": ["ABC", "BCA", "CAB"],
     }
-    scores = order_scores([row])
+    scores = order_scores(read_orders(RunRows([row])))
     # Pairs of one order: 3 + 1 + 1, of which AA and BB agree; pairs of two orders: 21 - 5.
     assert scores.within[0] == pytest.approx(2 / 5)
     pairs = [
@@ -145,7 +147,7 @@ def test_scores_follow_their_definition_for_uneven_orders_and_missing_votes():
     assert scores.between[0] == pytest.approx(same / 16)
     assert scores.orders[0] == pytest.approx(scores.within[0] / 6 + 5 / 6 * scores.between[0])
     assert scores.accuracy[0] == pytest.approx(3 / 7)
-    dropped = order_scores([row], invalid="drop")
+    dropped = order_scores(read_orders(RunRows([row]), invalid="drop"))
     assert dropped.accuracy[0] == pytest.approx(3 / 6)
     assert dropped.within[0] == pytest.approx(2 / 3)
 
@@ -155,9 +157,9 @@ def test_exact_probabilities_by_order_are_the_limit_of_many_votes():
     shares = [{"A": 0.5, "B": 0.3, "C": 0.2}, {"A": 0.2, "B": 0.7, "C": 0.1}]
     mean = {letter: (shares[0][letter] + shares[1][letter]) / 2 for letter in "ABC"}
     row = {"question_id": "q", "answer": "B", "num_choices": 3, "orders": orders, "probabilities": mean}
-    exact = order_scores([{**row, "probabilities_by_order": shares}], source="probabilities")
+    exact = order_scores(read_orders(RunRows([{**row, "probabilities_by_order": shares}]), "probabilities"))
     votes = [letter for share in shares for letter, chance in share.items() for _ in range(round(1000 * chance))]
-    sampled = order_scores([{**row, "votes": votes, "order": [0] * 1000 + [1] * 1000}])
+    sampled = order_scores(read_orders(RunRows([{**row, "votes": votes, "order": [0] * 1000 + [1] * 1000}])))
     for name in ("within", "between", "orders", "accuracy"):
         assert getattr(exact, name)[0] == pytest.approx(getattr(sampled, name)[0], abs=2e-3)
     assert exact.between[0] == pytest.approx(0.5 * 0.2 + 0.3 * 0.7 + 0.2 * 0.1)
