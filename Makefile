@@ -4,6 +4,19 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 
+# uv installs in seconds what takes pip minutes, from where pip is told to.
+UV := $(BIN)/uv
+told = $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n "s/.*[.]$(1)='\(.*\)'/\1/p" | head -n 1)
+ifneq ($(call told,find-links),)
+export UV_FIND_LINKS ?= $(call told,find-links)
+endif
+ifneq ($(call told,index-url),)
+export UV_DEFAULT_INDEX ?= $(call told,index-url)
+endif
+# $(call fresh,ENVIRONMENT) makes an empty one, $(call install,ENVIRONMENT) WHAT installs into one.
+fresh = $(UV) venv --quiet --clear --python $(PYTHON) $(1)
+install = $(UV) pip install --quiet --python $(1)/bin/python
+
 .PHONY: demo docs test test-all test-package test-oldest test-space test-engines test-harnesses test-scale fuzz audit browser lint clean
 
 demo: $(VENV)/.demo
@@ -23,7 +36,7 @@ browser: $(VENV)/.browser
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
-# The oldest of every direct dependency that is supported; uv finds them.
+# The oldest of every direct dependency that is supported.
 test-oldest: $(VENV)-oldest/.ready
 	$(VENV)-oldest/bin/python -m pytest tests/metrics tests/test_cli.py tests/test_package.py tests/test_registration.py tests/degradations/test_golden.py tests/degradations/test_values.py tests/degradations/test_transform.py tests/data/test_loading.py tests/data/test_build.py tests/data/test_load.py tests/data/test_reference.py tests/data/test_fly.py
 
@@ -31,9 +44,9 @@ test-oldest: $(VENV)-oldest/.ready
 test-package: $(VENV)/.test
 	rm -rf dist $(VENV)-package
 	$(BIN)/python -m hatchling build --target sdist
-	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/medq_deg-*.tar.gz
-	$(PYTHON) -m venv $(VENV)-package
-	$(VENV)-package/bin/python -m pip install --quiet --constraint constraints.txt dist/medq_deg-*.whl
+	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist dist/medq_deg-*.tar.gz
+	$(call fresh,$(VENV)-package)
+	$(call install,$(VENV)-package) --constraint constraints.txt dist/medq_deg-*.whl
 	$(BIN)/python -m pytest tests/packaging
 
 # The leaderboard Space, in an environment of its own: Gradio holds some packages back.
@@ -53,33 +66,32 @@ test-harnesses: $(VENV)-harnesses/.ready
 test-scale: $(VENV)-scale/.ready
 	$(VENV)-scale/bin/python -m pytest tests/scale
 
-$(VENV)-scale/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)-scale
-	$(VENV)-scale/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[scale]' 'moto[server]>=5.2,<6' pytest
+$(VENV)-scale/.ready: pyproject.toml constraints.txt | $(UV)
+	$(call fresh,$(VENV)-scale)
+	$(call install,$(VENV)-scale) --constraint constraints.txt --editable '.[scale]' 'moto[server]>=5.2,<6' pytest
 	touch $@
 
-$(VENV)-harnesses/.ready: pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)-harnesses
-	$(VENV)-harnesses/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[inspect,harnesses,models]' pytest 'lm-eval>=0.4.13,<0.5'
-	$(VENV)-harnesses/bin/python -m pip install --quiet --no-deps 'lmms-eval>=0.7.3,<0.8'
-	$(VENV)-harnesses/bin/python -m pip install --quiet jsonlines loguru numexpr pytablewriter python-dotenv sacrebleu tenacity tqdm-multiprocess
+$(VENV)-harnesses/.ready: pyproject.toml constraints.txt | $(UV)
+	$(call fresh,$(VENV)-harnesses)
+	$(call install,$(VENV)-harnesses) --constraint constraints.txt --editable '.[inspect,harnesses,models]' pytest 'lm-eval>=0.4.13,<0.5'
+	$(call install,$(VENV)-harnesses) --no-deps 'lmms-eval>=0.7.3,<0.8'
+	$(call install,$(VENV)-harnesses) jsonlines loguru numexpr pytablewriter python-dotenv sacrebleu tenacity tqdm-multiprocess
 	touch $@
 
-$(VENV)-engines/.ready:
-	$(PYTHON) -m venv $(VENV)-engines
-	$(VENV)-engines/bin/python -m pip install --quiet 'litellm[proxy]>=1.80,<2' 'xllamacpp>=2026.10' 'gguf>=0.17'
+$(VENV)-engines/.ready: | $(UV)
+	$(call fresh,$(VENV)-engines)
+	$(call install,$(VENV)-engines) 'litellm[proxy]>=1.80,<2' 'xllamacpp>=2026.10' 'gguf>=0.17'
 	touch $@
 
-$(VENV)-space/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)-space
-	$(VENV)-space/bin/python -m pip install --quiet --editable . 'gradio>=6.0,<7' playwright pytest
+$(VENV)-space/.ready: pyproject.toml | $(UV)
+	$(call fresh,$(VENV)-space)
+	$(call install,$(VENV)-space) --editable . 'gradio>=6.0,<7' playwright pytest
 	touch $@
 
-$(VENV)-oldest/.ready: pyproject.toml
-	$(PYTHON) -m venv $(VENV)-oldest
-	$(VENV)-oldest/bin/python -m pip install --quiet uv
-	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python --resolution lowest-direct -r pyproject.toml 'pytest>=8.2' 'hypothesis>=6.100' 'scikit-image>=0.24'
-	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python --no-deps --editable .
+$(VENV)-oldest/.ready: pyproject.toml | $(UV)
+	$(call fresh,$(VENV)-oldest)
+	$(call install,$(VENV)-oldest) --resolution lowest-direct -r pyproject.toml 'pytest>=8.2' 'hypothesis>=6.100' 'scikit-image>=0.24'
+	$(call install,$(VENV)-oldest) --no-deps --editable .
 	touch $@
 
 # Damaged inputs for every parser and reader: so many in all, others each time. `make test` runs a small sample of them.
@@ -91,9 +103,9 @@ fuzz: $(VENV)/.test
 audit: $(VENV)/.test $(VENV)-audit/.ready
 	$(VENV)-audit/bin/pip-audit --skip-editable --path "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
 
-$(VENV)-audit/.ready:
-	$(PYTHON) -m venv $(VENV)-audit
-	$(VENV)-audit/bin/python -m pip install --quiet 'pip-audit>=2.7'
+$(VENV)-audit/.ready: | $(UV)
+	$(call fresh,$(VENV)-audit)
+	$(call install,$(VENV)-audit) 'pip-audit>=2.7'
 	touch $@
 
 lint: $(VENV)/.test
@@ -105,23 +117,24 @@ lint: $(VENV)/.test
 clean:
 	rm -rf $(VENV) $(VENV)-audit $(VENV)-oldest $(VENV)-package $(VENV)-space $(VENV)-engines $(VENV)-harnesses $(VENV)-scale runs site .cache dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
 
-$(BIN)/python:
+$(UV):
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed, this is " + sys.version.split()[0])'
 	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet 'uv>=0.9'
 
 # The stamps make the second run quick; a change of the dependencies sets the environment up again.
-$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models]'
+$(VENV)/.demo: pyproject.toml constraints.txt | $(UV)
+	$(call install,$(VENV)) --constraint constraints.txt --editable '.[models]'
 	touch $@
 
-$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev]'
+$(VENV)/.test: pyproject.toml constraints.txt | $(UV)
+	$(call install,$(VENV)) --constraint constraints.txt --editable '.[models,dicom,review,dev]'
 	touch $@ $(VENV)/.demo
 
 $(VENV)/.docs: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev,docs]'
+	$(call install,$(VENV)) --constraint constraints.txt --editable '.[models,dicom,review,dev,docs]'
 	touch $@
 
 $(VENV)/.browser: $(VENV)/.test
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[models,dicom,review,dev,browser]'
+	$(call install,$(VENV)) --constraint constraints.txt --editable '.[models,dicom,review,dev,browser]'
 	touch $@
