@@ -13,6 +13,8 @@ endif
 ifneq ($(call told,index-url),)
 export UV_DEFAULT_INDEX ?= $(call told,index-url)
 endif
+# Programs that tests start would compile thousands of modules each time.
+unexport PYTHONDONTWRITEBYTECODE
 # $(call fresh,ENVIRONMENT) makes an empty one, $(call install,ENVIRONMENT) WHAT installs into one.
 fresh = $(UV) venv --quiet --clear --python $(PYTHON) $(1)
 install = $(UV) pip install --quiet --python $(1)/bin/python
@@ -23,11 +25,11 @@ demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 # With every long proof, of which `make test` runs a sample that changes with the date (SLOW_SEED repeats one).
 test-all: $(VENV)/.test
-	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --cov --cov-report=term:skip-covered
+	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
 
 # What the tests of the pages need besides Chromium; without it they skip.
 browser: $(VENV)/.browser
