@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from medq_deg.bars import bars
 from medq_deg.data.names import default_data
 from medq_deg.errors import MedqDegError
 from medq_deg.evaluation.controls import Controls, ShownImage
@@ -38,7 +39,7 @@ def evaluate(
     endpoint: str | None = None,
     server: ServerOptions | None = None,
     keep_going: bool = False,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> Run:
     """Let a model answer every question several times, and store what it said; the same call continues a run.
 
@@ -75,7 +76,8 @@ def evaluate(
     keep_going : bool
         Go on even if the first 20 rows show that hardly a vote can be read.
     progress : callable
-        Called with a `medq_deg.evaluation.progress.Progress` after each row.
+        Called with a `medq_deg.evaluation.progress.Progress` after each row. By default a bar, which
+        `datasets.disable_progress_bars()` hides.
 
     Returns
     -------
@@ -108,19 +110,20 @@ def evaluate(
     elif (transformers, endpoint, server, max_new_tokens) != (None, None, None, None):
         raise MedqDegError("transformers, endpoint, server and max_new_tokens go with the name of a model")
     folder = Path(out)
-    summary = ask(
-        model,
-        rows,
-        folder,
-        data_name=rows.name if isinstance(rows, Data) else "rows",
-        data_version=rows.fingerprint if isinstance(rows, Data) else None,
-        trials=trials,
-        seed=seed,
-        parser=parser,
-        controls=Controls(orders, image, subset),
-        keep_going=keep_going,
-        progress=progress,
-    )
+    with bars(" rows") as draw:
+        summary = ask(
+            model,
+            rows,
+            folder,
+            data_name=rows.name if isinstance(rows, Data) else "rows",
+            data_version=rows.fingerprint if isinstance(rows, Data) else None,
+            trials=trials,
+            seed=seed,
+            parser=parser,
+            controls=Controls(orders, image, subset),
+            keep_going=keep_going,
+            progress=progress or (lambda at: draw("asking", at.done, at.total, at.told)),
+        )
     if summary.failed:
         raise MedqDegError(f"{summary.failed} of {summary.rows} rows failed; the same call asks them again: {folder}")
     return Run(folder)

@@ -13,7 +13,6 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.segment import Segment
 
-from medq_deg.evaluation.missing import REASONS, Missing
 from medq_deg.evaluation.progress import Progress as RunProgress
 from medq_deg.storable import REPLACEMENT, storable
 
@@ -147,7 +146,7 @@ def run_progress() -> Iterator[Callable[[RunProgress], None]]:
             if before < 0:
                 before = progress.done
             tell_failure(progress)
-            draw(progress.done, progress.total, _accuracy(progress))
+            draw(progress.done, progress.total, progress.told)
             if not errors.is_terminal and (now - last >= LINE_EVERY or not last):
                 last = now
                 say(_line(progress, (progress.done - before) / (now - begun)))
@@ -161,27 +160,9 @@ def tell_failure(progress: RunProgress) -> None:
         say(f"failed: {progress.error}")
 
 
-def _accuracy(progress: RunProgress) -> str:
-    figures = [f"{name} {share:.2f}" for name, share in progress.accuracy.items()]
-    failed = [f"{progress.failed} failed"] if progress.failed else []
-    return ", ".join(
-        [*(["accuracy " + " ".join(figures)] if figures else []), *missing_votes(progress.missing), *failed]
-    )
-
-
-def missing_votes(missing: Missing) -> list[str]:
-    """Say how many votes name no option, by why; nothing where all do."""
-    told = {reason: getattr(missing, reason) for reason in REASONS}
-    return [
-        f"{count} votes {reason.replace('_', ' ')} ({missing.share(reason):.0%})"
-        for reason, count in told.items()
-        if count
-    ]
-
-
 def _line(progress: RunProgress, rate: float) -> str:
     parts = [f"{progress.done} of {progress.total} rows"]
     if rate > 0:
         left = (progress.total - progress.done) / rate
         parts += [f"{rate:.1f} rows/s", f"{int(left // 60)} min {int(left % 60)} s left"]
-    return ", ".join([*parts, *filter(None, [_accuracy(progress)])])
+    return ", ".join([*parts, *filter(None, [progress.told])])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 from rich.text import Text
 
-from medq_deg.cli.console import PlainConsole, console, missing_votes, say
+from medq_deg.cli.console import PlainConsole, console, say
 from medq_deg.cli.controls import print_controls
 from medq_deg.evaluation.missing import ADVICE, missing_sentences
 from medq_deg.metrics import FIGURES, HEADLINE
@@ -27,7 +27,7 @@ def print_summary(summary: RunSummary, out: Path, model: Model) -> None:
         highlight=False,
         soft_wrap=True,
     )
-    if unnamed := missing_votes(summary.missing):
+    if unnamed := summary.missing.shares():
         say(f"of {summary.missing.votes} votes: {', '.join(unnamed)}")
     if summary.missing.cut_off:
         say(f"cut-off answers count as missing: {ADVICE}")

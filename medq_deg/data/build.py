@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import medq_deg
+from medq_deg.bars import bars
 from medq_deg.data.card import write_card
 from medq_deg.data.clean import CleanPair, collect, read_pairs, write_pairs
 from medq_deg.data.features import encoded
@@ -67,7 +68,7 @@ def build(
     keep_markings: bool = True,
     encoding: Encoding | None = None,
     engine: Engine | None = None,
-    progress: Callable[[str, int, int], None] = lambda stage, done, total: None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Build the benchmark from its sources, or go on with a build that was stopped.
 
@@ -95,7 +96,8 @@ def build(
     engine : Engine, optional
         Makes the images, in place of processes of this machine.
     progress : callable
-        Called with the stage, the rows done and the total (0 where it is not known yet).
+        Called with the stage, the rows done and the total (0 where it is not known yet). By default a bar, which
+        `datasets.disable_progress_bars()` hides.
 
     Returns
     -------
@@ -133,7 +135,8 @@ def build(
         if manifest is None:
             with ExitStack() as started:
                 makers = engine or started.enter_context(LocalEngine(workers))
-                manifest = _build(sources, out, settings, makers, strict, progress)
+                told = progress or started.enter_context(bars(" rows"))
+                manifest = _build(sources, out, settings, makers, strict, told)
         elif strict:
             _refuse_skipped(read_json(out / REPORT), out / REPORT)
         _tidy(out)

@@ -59,6 +59,14 @@ class Missing:
         """Return the counts in words."""
         return ", ".join(f"{getattr(self, reason)} {reason.replace('_', ' ')}" for reason in REASONS)
 
+    def shares(self) -> list[str]:
+        """Return the counts that are not 0 in words, each with its share."""
+        return [
+            f"{count} votes {reason.replace('_', ' ')} ({self.share(reason):.0%})"
+            for reason in REASONS
+            if (count := getattr(self, reason))
+        ]
+
     def hopeless(self) -> str:
         """Say why there is no point in going on, or nothing."""
         if self.votes and self.share("cut_off") > 0.5:

@@ -38,6 +38,14 @@ class Progress:
     missing: Missing = field(default_factory=Missing)
     stopping: bool = False
 
+    @property
+    def told(self) -> str:
+        """How right the model is so far, which votes are missing and how many rows failed, in a line."""
+        figures = [f"{name} {share:.2f}" for name, share in self.accuracy.items()]
+        failed = [f"{self.failed} failed"] if self.failed else []
+        accuracy = ["accuracy " + " ".join(figures)] if figures else []
+        return ", ".join([*accuracy, *self.missing.shares(), *failed])
+
 
 class Tally:
     """Counts answers as they come.

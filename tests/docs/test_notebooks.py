@@ -28,6 +28,7 @@ ELSEWHERE = re.compile(r"(?:/(?:home|root|Users|tmp|work|private)/|[A-Z]:\\)")
 def executed(path: Path, folder: Path) -> Any:
     """Return a notebook, run in a folder, with one form of each image and without times."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # as for all tests: threads that wait for one another only cost
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"  # a bar says how long it took
     notebook = nbformat.read(path, as_version=4)
     nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
     for cell in notebook.cells:

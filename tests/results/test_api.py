@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import datasets
 import pytest
 
 import medq_deg
 from medq_deg.api import Run
 from medq_deg.models.options import ServerOptions, TransformersOptions, make_options
 from medq_deg.results.score import METRICS, score_run
+from tests.data.sources_of_demo import write_folder
 
 
 def test_every_public_name_exists_and_says_what_it_is() -> None:
@@ -57,6 +59,27 @@ def test_a_run_is_made_scored_compared_and_reported(
     assert page.read_text().startswith("<!doctype html>")
     again = medq_deg.evaluate(knows(0.8), rows, tmp_path / "run0", parser="vlmevalkit")
     assert again == runs[0]
+
+
+def test_a_bar_shows_how_far_a_run_and_a_build_are_unless_bars_are_hidden(
+    rows: list[dict[str, Any]],
+    knows: Callable[..., Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    datasets.enable_progress_bars()
+    try:
+        medq_deg.evaluate(knows(), rows, tmp_path / "run", parser="vlmevalkit")
+        told = capsys.readouterr().err
+        assert f"{len(rows)}/{len(rows)} [" in told
+        assert "accuracy L0" in told
+        medq_deg.build({"folder": write_folder(tmp_path / "mine", count=1)}, tmp_path / "data")
+        assert "writing rows: 100%" in capsys.readouterr().err
+        datasets.disable_progress_bars()
+        medq_deg.evaluate(knows(), rows, tmp_path / "again", parser="vlmevalkit")
+        assert capsys.readouterr().err == ""
+    finally:
+        datasets.enable_progress_bars()
 
 
 def test_failed_rows_are_told_and_the_same_call_asks_them_again(
