@@ -88,13 +88,15 @@ def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Return clean and degraded accuracy of a part over its paired rows; None where a row has no partner."""
+    """Return clean and degraded accuracy of a part over its paired rows; None without any, or if a row has no partner."""
     if not found:
         return None
     levels = [level for name, level in found["by_severity"].items() if name != "L0"]
     if any((level.get("change_from_l0") or {}).get("pairs") != level["n"] for level in levels):
         return None
     rows = sum(level["n"] for level in levels)
+    if not rows:
+        return None
     degraded = sum(level["n"] * level["accuracy"] for level in levels) / rows
     change = sum(level["n"] * level["change_from_l0"]["accuracy"] for level in levels) / rows
     return degraded - change, degraded

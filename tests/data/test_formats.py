@@ -18,6 +18,7 @@ from medq_deg.data.verify import verify
 from medq_deg.demo import FOLDER
 from medq_deg.encoding import Encoding
 from medq_deg.errors import MedqDegError
+from tests.conftest import Command
 from tests.data.sources_of_demo import write_folder
 
 
@@ -81,7 +82,10 @@ def test_a_file_and_a_folder_are_written_as_is_asked(tmp_path: Path) -> None:
         ("a.png", ("--png-level", 10), "png_level must be 0 to 9, got 10"),
     ],
 )
-def test_formats_that_do_not_fit_are_refused(tmp_path: Path, name: str, options: tuple[Any, ...], told: str) -> None:
-    result = degrade(FOLDER / "images/ct_abdomen.png", tmp_path / name, *options)
-    assert told in str(result.exception)
+def test_formats_that_do_not_fit_are_refused(
+    command: Command, tmp_path: Path, name: str, options: tuple[Any, ...], told: str
+) -> None:
+    given = ("--degradation", "exposure", "--severity", 1, *options)
+    code, _, err = command("degrade", FOLDER / "images/ct_abdomen.png", tmp_path / name, *given)
+    assert (code, told in err) == (2, True)
     assert not (tmp_path / name).exists()
