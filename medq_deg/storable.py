@@ -43,6 +43,8 @@ def visible(text: str) -> str:
     >>> visible("a" + chr(0) + "b")
     'a\ufffdb'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(REPLACEMENT if _hidden(character) else character for character in text)
 
 

@@ -17,6 +17,8 @@ from typing import Any, Final
 from xml.etree import ElementTree
 
 import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
@@ -121,12 +123,17 @@ def draw(
     with mpl.rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph")  # an emoji in a name; SVG leaves it to the reader's fonts
         # Room at the edges, in inches: a text is wider at one resolution than at another, and was cut off.
-        canvas = Canvas(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.12))
+        canvas = Canvas(figsize=size)
         paint(canvas)
-        canvas.draw_without_rendering()
-        canvas.set_layout_engine("none")  # the layout is slow, and the same for both files
-        canvas.savefig(svg, format="svg", transparent=True, metadata={"Date": None})
-        canvas.savefig(png, format="png", dpi=150, facecolor="white")
+        ConstrainedLayoutEngine(w_pad=0.12).execute(canvas)
+        # Past `savefig`, which draws each once more to find a layout. They have no types.
+        bitmap: Any = FigureCanvasAgg(canvas)
+        vectors: Any = FigureCanvasSVG(canvas)
+        canvas.set(dpi=150, facecolor="white")
+        bitmap.print_png(png)
+        for patch in (canvas.patch, *(axes.patch for axes in canvas.axes)):
+            patch.set(facecolor="none", edgecolor="none")
+        vectors.print_svg(svg, metadata={"Date": None})
     tree = _small(svg.getvalue())
     tree.set("role", "img")
     tree.set("aria-label", alt)

@@ -88,7 +88,7 @@ def _parts(row: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _pair(found: Mapping[str, Any] | None) -> tuple[float, float] | None:
-    """Return clean and degraded accuracy of a part over its paired rows; None without any, or if a row has no partner."""
+    """Return clean and degraded accuracy over paired rows; None where there are none, or one has no partner."""
     if not found:
         return None
     levels = [level for name, level in found["by_severity"].items() if name != "L0"]
