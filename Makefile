@@ -30,6 +30,7 @@ test: $(VENV)/.test
 # With every long proof, of which `make test` runs a sample that changes with the date (SLOW_SEED repeats one).
 test-all: $(VENV)/.test
 	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+	SLOW=all $(MAKE) test-package test-space test-engines test-scale test-harnesses
 
 # What the tests of the pages need besides Chromium; without it they skip.
 browser: $(VENV)/.browser
@@ -62,20 +63,20 @@ test-engines: $(VENV)/.test $(VENV)-engines/.ready
 # inspect-ai, lm-evaluation-harness and lmms-eval, which are no dependencies. lmms-eval is installed without its own, most
 # of which its models need: torchvision among them, which does not import beside the CPU's torch.
 test-harnesses: $(VENV)-harnesses/.ready
-	$(VENV)-harnesses/bin/python -m pytest tests/inspect tests/harness
+	$(VENV)-harnesses/bin/python -m pytest -n $(WORKERS) tests/inspect tests/harness
 
 # A Dask cluster of two workers and a server of S3's protocol, both on loopback.
 test-scale: $(VENV)-scale/.ready
-	$(VENV)-scale/bin/python -m pytest tests/scale
+	$(VENV)-scale/bin/python -m pytest -n $(WORKERS) tests/scale
 
 $(VENV)-scale/.ready: pyproject.toml constraints.txt | $(UV)
 	$(call fresh,$(VENV)-scale)
-	$(call install,$(VENV)-scale) --constraint constraints.txt --editable '.[scale]' 'moto[server]>=5.2,<6' pytest
+	$(call install,$(VENV)-scale) --constraint constraints.txt --editable '.[scale]' 'moto[server]>=5.2,<6' pytest pytest-xdist
 	touch $@
 
 $(VENV)-harnesses/.ready: pyproject.toml constraints.txt | $(UV)
 	$(call fresh,$(VENV)-harnesses)
-	$(call install,$(VENV)-harnesses) --constraint constraints.txt --editable '.[inspect,harnesses,models]' pytest 'lm-eval>=0.4.13,<0.5'
+	$(call install,$(VENV)-harnesses) --constraint constraints.txt --editable '.[inspect,harnesses,models]' pytest pytest-xdist 'lm-eval>=0.4.13,<0.5'
 	$(call install,$(VENV)-harnesses) --no-deps 'lmms-eval>=0.7.3,<0.8'
 	$(call install,$(VENV)-harnesses) jsonlines loguru numexpr pytablewriter python-dotenv sacrebleu tenacity tqdm-multiprocess
 	touch $@

@@ -28,6 +28,7 @@ def test_the_bare_name_loads_in_any_order_of_imports(imports: str, tmp_path: Pat
     assert python(code, tmp_path) == "0.75"
 
 
+@pytest.mark.slow
 def test_the_module_and_the_library_agree_to_the_last_bit(tmp_path: Path) -> None:
     code = (
         "import medq_deg, evaluate\n"
@@ -41,6 +42,7 @@ def test_the_module_and_the_library_agree_to_the_last_bit(tmp_path: Path) -> Non
     assert python(code, tmp_path) == "True True"
 
 
+@pytest.mark.slow
 def test_other_names_are_looked_up_as_before(tmp_path: Path) -> None:
     code = (
         "import medq_deg, evaluate\n"
@@ -50,6 +52,7 @@ def test_other_names_are_looked_up_as_before(tmp_path: Path) -> None:
     assert python(code, tmp_path).endswith("True")
 
 
+@pytest.mark.slow
 def test_a_folder_goes_first_only_if_it_holds_what_its_name_says(tmp_path: Path) -> None:
     folder = tmp_path / "calibration_shift"
     folder.mkdir()
@@ -69,6 +72,7 @@ def test_a_folder_goes_first_only_if_it_holds_what_its_name_says(tmp_path: Path)
     )
 
 
+@pytest.mark.slow
 def test_a_clone_of_the_project_is_no_dataset_and_a_folder_of_parquet_files_is_one_and_says_so(tmp_path: Path) -> None:
     folder = tmp_path / "medq-deg"
     (folder / "data").mkdir(parents=True)
@@ -92,6 +96,7 @@ def test_a_clone_of_the_project_is_no_dataset_and_a_folder_of_parquet_files_is_o
     assert said == "[\"'medq-deg' is read f\"]"
 
 
+@pytest.mark.slow
 def test_importing_twice_wraps_once(tmp_path: Path) -> None:
     code = (
         "import evaluate, medq_deg\n"

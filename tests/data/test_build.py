@@ -89,6 +89,7 @@ build({"folder": Path(sys.argv[1])}, Path(sys.argv[2]), shard_bytes=int(sys.argv
 """
 
 
+@pytest.mark.slow
 def test_a_build_killed_at_any_moment_goes_on_to_the_same_bytes(source: Path, built: Path, tmp_path: Path) -> None:
     out = tmp_path / "killed"
     for files in (1, 8, 17, 19):  # while collecting images, at the first shard, in the middle
@@ -211,6 +212,7 @@ def test_strict_stops_at_a_skipped_row_with_nothing_written(tmp_path: Path) -> N
         build({"folder": source}, out, strict=True)
 
 
+@pytest.mark.slow
 def test_the_command_says_what_it_kept_and_skipped_and_ends_with_1(tmp_path: Path) -> None:
     source, out = with_a_bad_row(tmp_path / "mine"), tmp_path / "out[/red]"
     command = [sys.executable, "-m", "medq_deg", "build", "--folder", str(source), "--out", str(out)]

@@ -43,6 +43,7 @@ def python(code: str, directory: Path) -> str:
 LOAD = "import medq_deg\nfrom datasets import get_dataset_config_names, load_dataset\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "printed"),
     [
@@ -83,12 +84,14 @@ def test_a_folder_without_shards_is_refused(tmp_path: Path) -> None:
         MedqDegBuilder(data_dir=str(tmp_path / "none"), cache_dir=str(tmp_path / "c")).download_and_prepare()
 
 
+@pytest.mark.slow
 def test_the_builder_works_when_called_directly(tmp_path: Path) -> None:
     builder = MedqDegBuilder(config_name="demo", cache_dir=str(tmp_path))
     builder.download_and_prepare()
     assert len(builder.as_dataset(split="L0")) == 85
 
 
+@pytest.mark.slow
 def test_enabling_makes_the_name_work_without_importing_medq_deg(tmp_path: Path) -> None:
     was_there = pth_file().exists()
     try:

@@ -73,6 +73,7 @@ def test_a_build_is_uploaded_whole_in_one_commit(built: Path, hub: HubDouble) ->
     assert (hub.commits, hub.private["me/medq-deg"]) == (1, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", [403, 409, 500])
 def test_a_refusal_is_one_line_and_nothing_is_there(built: Path, hub: HubDouble, status: int) -> None:
     hub.status = status
@@ -106,6 +107,7 @@ def test_eval_yaml_names_a_task_for_each_severity() -> None:
     assert value["tasks"][0]["field_spec"]["target"] == "answer"
 
 
+@pytest.mark.slow
 def test_a_pushed_build_loads_by_split_and_is_data_by_its_name(built: Path, hub: HubDouble, tmp_path: Path) -> None:
     code, _, errors = push(built, "me/medq-deg", hub.address)
     assert code == 0, errors

@@ -204,6 +204,7 @@ def test_a_parquet_file_and_a_saved_folder_hold_the_degraded_images_themselves(
     assert all(each["image"]["bytes"] for each in saved)
 
 
+@pytest.mark.slow
 def test_one_process_sees_degraded_images_without_importing_the_package_and_another_that_lacks_it_sees_none(
     rows: Dataset, wanted: Any, tmp_path: Path
 ) -> None:
@@ -232,6 +233,7 @@ def test_one_process_sees_degraded_images_without_importing_the_package_and_anot
     assert without.stdout == ""
 
 
+@pytest.mark.slow
 def test_a_spawned_worker_sees_the_same_images(rows: Dataset, wanted: Any) -> None:
     data = pytest.importorskip("torch.utils.data")
     loader = data.DataLoader(rows, batch_size=4, num_workers=1, multiprocessing_context="spawn", collate_fn=list)

@@ -183,6 +183,7 @@ def epochs(method: str, seed: int, *, persistent: bool = False, number: int = 2)
     return [batch.numpy().tobytes() for _ in range(number) for batch in loader]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "persistent"), [("fork", False), ("spawn", True)])
 def test_two_workers_and_two_epochs_never_repeat_and_one_seed_repeats_all(method: str, persistent: bool) -> None:
     first = epochs(method, 1, persistent=persistent)

@@ -84,6 +84,7 @@ def test_what_was_added_is_in_the_lists_and_in_the_commands(copy: Path) -> None:
     assert len(missing.stderr.strip().splitlines()) == 1, missing.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "before", "after", "told"),
     [
@@ -135,6 +136,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_a_plugin_s_degradation_and_source_pass_the_same_tests(site: Path) -> None:
     passed(site, "test_smoke.py", "test_quiz.py")
     assert "19 degradations" in run(site, "-m", "medq_deg", "list").stdout
@@ -149,6 +151,7 @@ def test_sources_that_are_known_are_named_with_those_of_plugins(site: Path) -> N
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "code", "told"),
     [

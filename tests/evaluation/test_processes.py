@@ -124,6 +124,7 @@ def test_a_second_ctrl_c_stops_at_once(environment: Environment, tmp_path: Path)
     assert last == f"stopped at once; the same command continues the run in {out}"
 
 
+@pytest.mark.slow
 def test_processes_under_torchrun_share_the_rows_and_a_slow_one_holds_up_nobody(
     environment: Environment, tmp_path: Path, undisturbed: Path
 ) -> None:
@@ -161,6 +162,7 @@ def test_processes_under_torchrun_share_the_rows_and_a_slow_one_holds_up_nobody(
     assert answers(out) == answers(undisturbed)
 
 
+@pytest.mark.slow
 def test_a_failed_row_on_one_rank_stops_no_other(environment: Environment, tmp_path: Path) -> None:
     pytest.importorskip("accelerate")
     out = tmp_path / "run"
@@ -175,6 +177,7 @@ def test_a_failed_row_on_one_rank_stops_no_other(environment: Environment, tmp_p
     assert json.loads((out / "run.json").read_text())["sampling"]["neutral"] is False  # rank 1's record, not rank 0's
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", ["2", "abc"])
 def test_a_world_without_a_launcher_is_one_line(size: str, environment: Environment, tmp_path: Path) -> None:
     variables = environment(WORLD_SIZE=size)
@@ -183,6 +186,7 @@ def test_a_world_without_a_launcher_is_one_line(size: str, environment: Environm
     assert done.stderr.startswith(f"medq-deg: WORLD_SIZE is '{size}', but the processes of a launcher do not meet")
 
 
+@pytest.mark.slow
 def test_shards_in_one_folder_are_merged(environment: Environment, tmp_path: Path, undisturbed: Path) -> None:
     out = tmp_path / "run"
     shards = [
@@ -199,6 +203,7 @@ def test_shards_in_one_folder_are_merged(environment: Environment, tmp_path: Pat
     assert answers(out) == answers(undisturbed)
 
 
+@pytest.mark.slow
 def test_shards_in_several_folders_are_merged(tmp_path: Path, undisturbed: Path) -> None:
     rows = demo.rows()
     parts = [tmp_path / f"part{i}" for i in (1, 2)]
@@ -280,6 +285,7 @@ def test_a_changed_dataset_is_refused_and_named(environment: Environment, tmp_pa
     assert f"data.fingerprint was '{'0' * 64}', is" in done.stderr
 
 
+@pytest.mark.slow
 def test_an_endpoint_that_fails_often_loses_no_row(environment: Environment, tmp_path: Path) -> None:
     out = tmp_path / "run"
     faults = seeded(0.3, ("429", "500", "cut", "no json", "empty", "fewer"), seed=1)

@@ -51,6 +51,7 @@ def test_a_run_at_a_known_server_records_neutral_sampling_and_nothing_more_is_sa
     assert "ampling" not in make_entries(result, "org/data")[0].notes
 
 
+@pytest.mark.slow
 def test_sampling_that_is_not_known_to_be_neutral_is_told_wherever_figures_are(tmp_path: Path) -> None:
     with serving(FaultyServer()) as server:
         recorded = run(tmp_path / "run", server)
@@ -134,6 +135,7 @@ def test_what_is_merged_or_read_again_keeps_the_worst_record(tmp_path: Path) -> 
         assert json.loads((tmp_path / f"again{order[0].name}" / "run.json").read_text())["sampling"] == merged
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runs", [1, 2])
 def test_a_page_and_the_command_line_say_once_how_a_run_was_sampled(
     runs: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]

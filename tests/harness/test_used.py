@@ -40,6 +40,7 @@ def test_an_imported_run_stands_on_the_leaderboard_as_the_direct_one_does(direct
     assert "Sampling is not known to be the model's own distribution" in other.notes
 
 
+@pytest.mark.slow
 def test_a_report_shows_an_imported_run_and_where_it_comes_from(imported: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(imported), "--out", str(tmp_path / "r.html")])
     assert done.exit_code == 0, done.output

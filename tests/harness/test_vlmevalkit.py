@@ -90,6 +90,7 @@ def test_its_class_asks_our_prompts_with_our_images_once_for_each_vote(exported:
     assert len(seen) == len(set(seen)) == len(choose("demo", subset=SUBSET))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["tsv", "json", "xlsx"])
 def test_the_demo_exported_answered_and_imported_is_the_direct_run(
     direct: Path, exported: list[Path], tmp_path: Path, ending: str

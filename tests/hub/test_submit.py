@@ -115,6 +115,7 @@ def test_the_diff_is_shown_and_a_pull_request_opened(run: Path, hub: HubDouble) 
     assert f"Bearer {TOKEN}" in hub.authorizations
 
 
+@pytest.mark.slow
 def test_nothing_is_sent_without_a_yes(run: Path, hub: HubDouble) -> None:
     for typed, code in (("n\n", 1), ("\n", 1), ("", 130)):  # the last is no answer at all, as Ctrl-D is
         said = submit(run, hub.address, *MODEL, typed=typed)
@@ -123,6 +124,7 @@ def test_nothing_is_sent_without_a_yes(run: Path, hub: HubDouble) -> None:
     assert (said.code, hub.commits) == (0, 1)
 
 
+@pytest.mark.slow
 def test_a_dry_run_asks_the_hub_nothing(run: Path, hub: HubDouble) -> None:
     for options in (MODEL, RESULTS):
         said = submit(run, "http://127.0.0.1:9", *options, "--dry-run", "--yes", HF_HUB_OFFLINE="1")
@@ -131,6 +133,7 @@ def test_a_dry_run_asks_the_hub_nothing(run: Path, hub: HubDouble) -> None:
     assert (hub.authorizations, hub.commits) == (set(), 0)
 
 
+@pytest.mark.slow
 def test_results_of_others_stay_as_they_are_written(run: Path, hub: HubDouble) -> None:
     others = (
         "- dataset: {id: cais/hle, task_id: hle, revision: abc}\n  value: 20.9\n  evaluation_framework: ours\n"
@@ -150,6 +153,7 @@ def test_results_of_others_stay_as_they_are_written(run: Path, hub: HubDouble) -
     assert (said.code, "already" in said.out, hub.commits) == (0, True, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("status", "advice", "options"),
     [
@@ -173,6 +177,7 @@ def test_a_refusal_is_one_line_and_nothing_is_there(
     assert not hub.repositories["me/results"]
 
 
+@pytest.mark.slow
 def test_a_missing_repository_no_network_and_offline_mode_are_one_line(run: Path, hub: HubDouble) -> None:
     said = submit(run, hub.address, "--repo", "me/nobody", "--dataset", "org/medq-deg", "--yes")
     assert "me/nobody: there is no such repository" in said.complaint
@@ -199,6 +204,7 @@ def test_a_change_between_the_diff_and_the_yes_is_noticed(run: Path, hub: HubDou
     assert hub.commits == 0
 
 
+@pytest.mark.slow
 def test_a_results_dataset_gets_a_folder_that_can_be_scored_again(run: Path, hub: HubDouble) -> None:
     said = submit(run, hub.address, *RESULTS, "--yes")
     assert said.code == 0, said.errors
@@ -224,6 +230,7 @@ def test_a_results_dataset_gets_a_folder_that_can_be_scored_again(run: Path, hub
     assert "holds this run already" in submit(run, hub.address, *RESULTS, "--yes").complaint
 
 
+@pytest.mark.slow
 def test_the_most_talkative_log_holds_no_token(run: Path, hub: HubDouble) -> None:
     hub.status = 403
     for verbose in ({"HF_HUB_VERBOSITY": "debug"}, {"HF_DEBUG": "1"}):

@@ -28,6 +28,7 @@ def code(language: str) -> str:
     return found[1]
 
 
+@pytest.mark.slow
 def test_the_model_of_the_documentation_can_be_installed_and_asked(tmp_path: Path) -> None:
     project, site = tmp_path / "project", tmp_path / "site"
     project.mkdir()

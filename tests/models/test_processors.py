@@ -105,6 +105,7 @@ def test_a_processor_without_video_part_can_be_saved_and_loaded_again(
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+@pytest.mark.slow
 def test_a_torchvision_that_does_not_import_counts_as_missing(checkpoint: Checkpoint, tmp_path: Path) -> None:
     folder = checkpoint("qwen2_5_vl")
     (tmp_path / "torchvision").mkdir()

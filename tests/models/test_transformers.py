@@ -44,6 +44,7 @@ def answer(path: str, trials: int = 10, queries: Any = None, **options: Any) -> 
     return {reply.id: reply for reply in model.answer(queries or work(), trials)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
 def test_sampled_votes_are_the_tokens_of_num_return_sequences(
     family: str, checkpoint: Callable[[str], Path], tmp_path: Path
@@ -152,6 +153,7 @@ def test_a_letter_counts_with_and_without_the_space_before_it(llava: str) -> Non
     assert letter_tokens(Words(), "AB") == {"A": [0, 1, 2], "B": [5]}
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(llava: str) -> None:
     assert answer(llava, workers=2) == answer(llava, workers=0)
 
@@ -194,6 +196,7 @@ def test_a_row_that_does_not_fit_alone_fails_alone(llava: str, monkeypatch: pyte
     assert len(replies) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 1])
 def test_a_image_that_cannot_be_used_fails_alone(workers: int, checkpoint: Callable[[str], Path]) -> None:
     some = [dict(demo.rows()[i]) for i in range(4)]

@@ -81,6 +81,7 @@ def one_by_one(path: str, query: Query) -> tuple[list[str], list[Any], list[Any]
     return texts, shares, finish
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", tiny_vlms.FAMILIES)
 def test_orders_from_one_prefill_have_the_tokens_of_their_full_prompts(
     family: str, checkpoint: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
@@ -159,6 +160,7 @@ def test_orders_without_a_image_share_their_prefill_too(qwen: str) -> None:
         assert list(together[query.id].texts) == one_by_one(qwen, query)[0]
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_about_orders(qwen: str) -> None:
     assert answer(qwen, workers=1) == answer(qwen, workers=0)
 

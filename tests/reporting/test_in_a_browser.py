@@ -34,6 +34,7 @@ def visible_rows(page: Any) -> list[str]:
     )
 
 
+@pytest.mark.slow
 def test_overconfident_losses_are_shown_first(opened: Any) -> None:
     assert opened.input_value("#filter-outcome") == "lost-sure"
     assert visible_rows(opened)
@@ -66,6 +67,7 @@ def test_images_are_drawn(opened: Any) -> None:
     assert min(widths) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 360, 768, 1400])
 def test_the_page_does_not_scroll_sideways(opened: Any, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 740})
@@ -80,6 +82,7 @@ def test_it_prints(opened: Any) -> None:
     assert colour == "rgb(0, 0, 0)"
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(opened: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     opened.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")

@@ -56,6 +56,7 @@ def opened(request: pytest.FixtureRequest, chromium: Any, pages: dict[str, Path]
     assert problems == []
 
 
+@pytest.mark.slow
 def test_the_answer_and_its_advice_are_on_the_first_screen(opened: tuple[str, Any]) -> None:
     key, page = opened
     for width, fold in FOLD.items():
@@ -66,6 +67,7 @@ def test_the_answer_and_its_advice_are_on_the_first_screen(opened: tuple[str, An
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_the_charts_and_the_example_are_on_the_first_screen_of_a_desk(opened: tuple[str, Any]) -> None:
     key, page = opened
     ends = page.eval_on_selector_all(".cols .panel", "all => all.map(one => one.getBoundingClientRect().bottom)")
@@ -73,6 +75,7 @@ def test_the_charts_and_the_example_are_on_the_first_screen_of_a_desk(opened: tu
     assert max(ends, default=0) <= 800, (key, ends)
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing_in_light_and_dark(opened: tuple[str, Any]) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     _, page = opened
@@ -83,6 +86,7 @@ def test_axe_finds_nothing_in_light_and_dark(opened: tuple[str, Any]) -> None:
         assert [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in found] == []
 
 
+@pytest.mark.slow
 def test_nothing_is_cut_on_paper(opened: tuple[str, Any]) -> None:
     _, page = opened
     page.emulate_media(media="print")

@@ -192,6 +192,7 @@ def test_browser_shows_images_at_each_severity_and_overconfident_losses_first(pa
     assert kinds >= set(OUTCOMES) - {"unclear"}
 
 
+@pytest.mark.slow
 def test_missing_rows_and_failures_are_shown(tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     run = make_run(tmp_path / "run", Faltering("shaky", fails=0.2), few_rows)
     with pytest.raises(MedqDegError, match="rows have no answer"):
@@ -213,6 +214,7 @@ def test_a_run_without_clean_rows_has_no_verdict(tmp_path: Path, few_rows: list[
     assert not (tmp_path / "report_figures" / "drops_by_degradation.svg").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("severity", [0, 1])
 def test_a_run_of_one_severity_can_be_shown(severity: int, tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     run = make_run(tmp_path / "run", Faltering("one"), [row for row in few_rows if row["severity"] == severity])
@@ -220,6 +222,7 @@ def test_a_run_of_one_severity_can_be_shown(severity: int, tmp_path: Path, few_r
     assert "Cannot be asked." in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_without_the_data_rows_are_shown_as_text(tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     run = make_run(tmp_path / "run", Faltering("blind"), few_rows, data_name="hospital")
     write_report([run], tmp_path / "report.html", n_resamples=20)
@@ -260,6 +263,7 @@ def test_a_formula_in_a_name_is_no_formula_in_a_spreadsheet(tmp_path: Path, few_
     assert all(line.startswith("'=HYPERLINK(1),") for line in lines[1:])
 
 
+@pytest.mark.slow
 def test_a_hundred_runs_at_once(tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     chosen = {row["question_id"] for row in few_rows[:3]}
     rows = [row for row in few_rows if row["question_id"] in chosen]
@@ -270,6 +274,7 @@ def test_a_hundred_runs_at_once(tmp_path: Path, few_rows: list[dict[str, Any]]) 
     assert len({row["run"] for row in read_csv(tmp_path / "report_figures" / "accuracy_by_category.csv")}) == 100
 
 
+@pytest.mark.slow
 def test_bad_inputs_are_one_line(tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     run = make_run(tmp_path / "run", Faltering("fine"), few_rows)
     empty = make_run(tmp_path / "empty", Faltering("empty"), few_rows)

@@ -70,6 +70,7 @@ def rows(page: Any) -> list[list[str]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_page_says_first_who_is_best_and_how_sure_that_is(opened: Any) -> None:
     assert opened.locator("h1").inner_text().startswith("InternVL3-Instruct(78B), right 69 times in 100.")
     assert "cannot tell apart" in opened.locator("#lead").inner_text()
@@ -192,6 +193,7 @@ def test_nothing_of_a_submitted_file_is_more_than_text(opened: Any) -> None:
     assert opened.locator("dialog[open] img").count() == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_the_page_does_not_scroll_sideways(opened: Any, width: int) -> None:
     opened.set_viewport_size({"width": width, "height": 740})
@@ -217,6 +219,7 @@ def test_a_model_takes_three_lines_on_a_phone(opened: Any, name: str) -> None:
     assert row.locator(".clean").is_hidden()
 
 
+@pytest.mark.slow
 def test_axe_finds_nothing(opened: Any) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     for prepare in (

@@ -185,6 +185,7 @@ def test_control_runs_are_not_submitted(control: str, runs: dict[str, Path]) -> 
         prepare(runs[control], "org/model", "org/data", dry_run=True)
 
 
+@pytest.mark.slow
 def test_the_report_shows_the_controls_of_its_runs(runs: dict[str, Path], tmp_path: Path) -> None:
     write_report([runs["main"], runs["orders"]], tmp_path / "report.html", blind=[runs["blind"]], n_resamples=20)
     page = (tmp_path / "report.html").read_text()

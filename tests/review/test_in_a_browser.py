@@ -293,6 +293,7 @@ def test_the_page_does_not_scroll_sideways(open_page: Open, review: Served) -> N
         page.eval_on_selector_all("details", "all => all.forEach(each => { each.open = true; })")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_accessibility_violation(open_page: Open, few: Catalogue, tmp_path: Path, scheme: str) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -70,6 +70,7 @@ def verdicts(db: Path) -> list[tuple[int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_loses_at_most_the_click_in_flight(tmp_path: Path) -> None:
     db = tmp_path / "r.sqlite"
     with process(db) as (server, url):

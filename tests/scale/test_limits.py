@@ -29,6 +29,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", mounted], check=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["local", "dask"])
 def test_a_full_disk_ends_in_a_sentence_and_the_same_command_goes_on(disk: Path, tmp_path: Path, engine: str) -> None:
     if engine == "dask":
@@ -90,6 +91,7 @@ def one_group(folder: Path, count: int, data: bytes) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is told by Linux")
 def test_memory_does_not_grow_with_a_file_of_one_row_group(tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
