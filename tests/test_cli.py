@@ -213,6 +213,7 @@ def test_a_full_disk_or_a_read_only_folder_is_one_line(
     assert "No space left on device" in one_line(errors)
 
 
+@pytest.mark.slow
 def test_the_gallery_shows_your_own_image_and_the_demo_s(run, folder: Path, tmp_path: Path) -> None:
     assert run("gallery", tmp_path / "g", "--image", folder / "a.png", "--modality", "CT")[0] == 0
     page = (tmp_path / "g" / "gallery.html").read_text()

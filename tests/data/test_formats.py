@@ -34,6 +34,7 @@ def pixels(data: bytes) -> Any:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
+@pytest.mark.slow
 def test_a_build_keeps_its_pixels_in_every_format_and_verifies(tmp_path: Path) -> None:
     write_folder(tmp_path / "mine", count=4)
     encodings = {"plain": None, "small": Encoding(png_level=9), "webp": Encoding("webp-lossless")}

@@ -59,6 +59,7 @@ def test_the_bare_name_loads_the_demo_set(code: str, printed: str, tmp_path: Pat
     assert python(LOAD + code, tmp_path).endswith(printed)
 
 
+@pytest.mark.slow
 def test_a_build_loads_by_name_and_by_path_with_the_same_rows(built: Path, tmp_path: Path) -> None:
     code = (
         f"{LOAD}a = load_dataset('medq-deg', data_dir={str(built)!r})\nb = load_dataset({str(built)!r})\n"

@@ -61,6 +61,7 @@ def run(arguments: list[str], address: str, **environment: str) -> tuple[int, st
     return done.returncode, done.stdout, done.stderr
 
 
+@pytest.mark.slow
 def test_a_build_is_uploaded_whole_in_one_commit(built: Path, hub: HubDouble) -> None:
     code, said, errors = push(built, "me/medq-deg", hub.address, "--private")
     assert code == 0, errors
@@ -86,6 +87,7 @@ def test_a_refusal_is_one_line_and_nothing_is_there(built: Path, hub: HubDouble,
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_no_network_and_offline_mode_are_one_line(built: Path) -> None:
     code, _, errors = push(built, "me/medq-deg", "http://127.0.0.1:9")
     assert (code, "cannot be reached" in errors, "Traceback" in errors) == (2, True, False)
@@ -93,6 +95,7 @@ def test_no_network_and_offline_mode_are_one_line(built: Path) -> None:
     assert (code, "HF_HUB_OFFLINE forbids it" in errors, "Traceback" in errors) == (2, True, False)
 
 
+@pytest.mark.slow
 def test_a_bad_name_or_an_unfinished_build_is_one_line(built: Path, hub: HubDouble, tmp_path: Path) -> None:
     code, _, errors = push(built, "not a name", hub.address)
     assert (code, "is no name of a repository" in errors) == (2, True)
@@ -125,6 +128,7 @@ def test_a_pushed_build_loads_by_split_and_is_data_by_its_name(built: Path, hub:
     assert said.splitlines()[-2:] == [f"{rows_of(built, 'L2')} True none", f"me/medq-deg {rows_of(built)} True"]
 
 
+@pytest.mark.slow
 def test_the_card_tells_the_viewer_and_programs_what_the_rows_are(built: Path, hub: HubDouble) -> None:
     push(built, "me/medq-deg", hub.address)
     files = hub.repositories["me/medq-deg"]
@@ -149,6 +153,7 @@ def test_the_card_tells_the_viewer_and_programs_what_the_rows_are(built: Path, h
     assert set(info["features"]) == set(columns)
 
 
+@pytest.mark.slow
 def test_pushing_keeps_what_was_written_into_the_card(built: Path, hub: HubDouble, tmp_path: Path) -> None:
     folder = tmp_path / "mine"
     shutil.copytree(built, folder)
@@ -158,6 +163,7 @@ def test_pushing_keeps_what_was_written_into_the_card(built: Path, hub: HubDoubl
     assert "# Ours\n\nSeen by Dr. A.\n" in hub.repositories["me/ours"]["README.md"].decode()
 
 
+@pytest.mark.slow
 def test_rows_made_on_the_fly_are_pushed_with_their_degraded_images(
     built: Path, hub: HubDouble, tmp_path: Path
 ) -> None:

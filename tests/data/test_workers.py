@@ -23,6 +23,7 @@ def job(tmp_path: Path) -> Job:
     return Job(path, "veil", 2, 5, "MRI", keep_marking=False)
 
 
+@pytest.mark.slow
 def test_workers_know_a_registered_degradation_and_make_the_same_bytes(job: Job) -> None:
     medq_deg.register(**fields())
     try:

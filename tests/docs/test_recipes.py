@@ -65,6 +65,7 @@ def test_every_recipe_takes_one_file_and_one_test() -> None:
     assert [title for title in RECIPES if title not in ours and not title.startswith("tests/")] == ["pyproject.toml"]
 
 
+@pytest.mark.slow
 def test_the_recipes_tests_pass_on_the_copy(copy: Path) -> None:
     tests = sorted(title for title in RECIPES if title.startswith("tests/"))
     assert len(tests) == 3

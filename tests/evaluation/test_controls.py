@@ -217,6 +217,7 @@ def test_controls_that_cannot_be_are_refused_before_anything_is_asked(
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("controls", "told"),
     [

@@ -92,6 +92,7 @@ def test_a_run_killed_at_twenty_random_moments_ends_as_an_undisturbed_one(
     assert figures[0] == figures[1]
 
 
+@pytest.mark.slow
 def test_ctrl_c_finishes_the_row_in_flight_and_says_how_to_continue(environment: Environment, tmp_path: Path) -> None:
     out = tmp_path / "run"
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -254,6 +255,7 @@ def test_a_folder_without_permission_is_one_line(environment: Environment, tmp_p
     assert told == [f"medq-deg: {locked / 'run'}: Permission denied"]
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_the_run_goes_on_later(environment: Environment, tmp_path: Path) -> None:
     out = tmp_path / "run"
     limited = ["bash", "-c", 'trap "" XFSZ; ulimit -f 300; exec "$@"', "bash", *command(out, "--trials", "100")]
@@ -274,6 +276,7 @@ def test_a_dry_run_shows_prompts_and_answers_and_writes_nothing(environment: Env
     assert [path.name for path in tmp_path.iterdir()] == ["site"]
 
 
+@pytest.mark.slow
 def test_a_changed_dataset_is_refused_and_named(environment: Environment, tmp_path: Path) -> None:
     out = tmp_path / "run"
     evaluate(Slow(""), demo.rows(), out, data_name="demo")

@@ -60,6 +60,7 @@ def _benchmark(folder: Path, questions: int = 12) -> Path:
     return folder / "data"
 
 
+@pytest.mark.slow
 def test_submit_accepts_an_imported_run_on_the_benchmark_and_says_what_is_not_known(tmp_path: Path) -> None:
     data = str(_benchmark(tmp_path))
     said = [

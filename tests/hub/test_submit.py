@@ -95,6 +95,7 @@ MODEL = ("--repo", "me/model", "--dataset", "org/medq-deg")
 RESULTS = ("--results-repo", "me/results")
 
 
+@pytest.mark.slow
 def test_the_diff_is_shown_and_a_pull_request_opened(run: Path, hub: HubDouble) -> None:
     said = submit(run, hub.address, *MODEL, "--yes")
     assert said.code == 0, said.errors
@@ -188,12 +189,14 @@ def test_a_missing_repository_no_network_and_offline_mode_are_one_line(run: Path
     assert hub.commits == 0
 
 
+@pytest.mark.slow
 def test_a_file_on_the_hub_that_is_no_text_is_one_line(run: Path, hub: HubDouble) -> None:
     hub.add_model("me/model", {PATH: bytes(range(256))})
     assert "is no text; repair it there first" in submit(run, hub.address, *MODEL, "--yes").complaint
     assert hub.commits == 0
 
 
+@pytest.mark.slow
 def test_a_change_between_the_diff_and_the_yes_is_noticed(run: Path, hub: HubDouble) -> None:
     def somebody_else() -> None:
         if hub.reads == 2:
@@ -304,6 +307,7 @@ def test_a_strange_name_is_safe_everywhere(tmp_path: Path) -> None:
     assert [safe_name(name) for name in ("../../etc", "🩻", "a" * 200)] == ["etc", "model", "a" * 80]
 
 
+@pytest.mark.slow
 def test_bad_names_of_repositories_and_bad_files_are_one_line(run: Path) -> None:
     for name in ("not a name", "nobody", "a/b/c", ""):
         with pytest.raises(MedqDegError, match="ORG/NAME is wanted"):

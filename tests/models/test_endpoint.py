@@ -50,6 +50,7 @@ def model(server: FaultyServer, **options: Any) -> EndpointModel:
     return EndpointModel(server.url, "tiny", **{"retries": QUICK, "timeout": 5.0, **options})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("honours_n", [True, False])
 def test_a_third_of_the_replies_faulty_and_no_vote_is_lost_asked_twice_or_wrong(honours_n: bool) -> None:
     rows, trials = 120 if honours_n else 20, 6
@@ -373,6 +374,7 @@ def test_requests_go_on_while_the_caller_is_busy() -> None:
         assert [reply.error for reply in replies] == [None] * 4
 
 
+@pytest.mark.slow
 def test_a_server_whose_votes_are_always_identical_is_warned_of_once() -> None:
     with serving(FaultyServer(say=lambda asked, number: "B")) as server:
         endpoint = model(server)

@@ -116,6 +116,7 @@ def test_votes_vary(served: Served) -> None:
     assert model.describe()["name"] == "untrained-llava"
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_sample_is_noticed_and_told_to_by_a_field_of_its_own(served: Served) -> None:
     config = json.loads((Path(served.model) / "generation_config.json").read_text())
     ids = {name: config[name] for name in ("bos_token_id", "eos_token_id", "pad_token_id")}

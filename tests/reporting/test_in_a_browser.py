@@ -75,6 +75,7 @@ def test_the_page_does_not_scroll_sideways(opened: Any, width: int) -> None:
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 def test_it_prints(opened: Any) -> None:
     opened.emulate_media(media="print")
     assert opened.pdf()[:5] == b"%PDF-"

@@ -205,6 +205,7 @@ def test_missing_rows_and_failures_are_shown(tmp_path: Path, few_rows: list[dict
     assert "rows missing" in page.text
 
 
+@pytest.mark.slow
 def test_a_run_without_clean_rows_has_no_verdict(tmp_path: Path, few_rows: list[dict[str, Any]]) -> None:
     run = make_run(tmp_path / "run", Faltering("degraded-only"), [row for row in few_rows if row["severity"]])
     write_report([run], tmp_path / "report.html", n_resamples=20)

@@ -28,6 +28,7 @@ def test_every_public_name_exists_and_says_what_it_is() -> None:
         assert ">>>" in getattr(medq_deg, name).__doc__
 
 
+@pytest.mark.slow
 def test_report_stays_a_function_whatever_is_imported() -> None:
     code = "import medq_deg, medq_deg.reporting.write, medq_deg.evaluation.run, medq_deg.results.score\n"
     code += "print(all(callable(getattr(medq_deg, n)) for n in ('evaluate', 'score', 'report', 'compare', 'build')))"

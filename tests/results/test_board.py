@@ -86,6 +86,7 @@ def test_published_shifts_stand_where_the_paper_gives_them(opened: Any) -> None:
     assert sum(shift != "–" for name, shift in shifts.items() if "org/" not in name) == 18
 
 
+@pytest.mark.slow
 def test_changes_are_degraded_minus_clean(opened: Any) -> None:
     for key in VIEWS:
         opened.select_option("#view", key)
@@ -94,6 +95,7 @@ def test_changes_are_degraded_minus_clean(opened: Any) -> None:
             assert change == pytest.approx(degraded - clean, abs=0.11)
 
 
+@pytest.mark.slow
 def test_each_category_has_all_40_models_with_the_papers_figures(opened: Any) -> None:
     for category in CATEGORIES:
         opened.select_option("#view", category)
@@ -113,6 +115,7 @@ def test_each_category_has_all_40_models_with_the_papers_figures(opened: Any) ->
     assert rows(opened)[0][3] == "68.6"
 
 
+@pytest.mark.slow
 def test_search_and_chips_choose_and_say_how_many(opened: Any) -> None:
     opened.fill("#search", "gpt")
     named = {result.name for result in published_results() if "gpt" in result.name.lower()}
@@ -129,6 +132,7 @@ def test_search_and_chips_choose_and_say_how_many(opened: Any) -> None:
     assert opened.locator("#count").inner_text() == "0 of 42 models, 1 not ranked"
 
 
+@pytest.mark.slow
 def test_headings_and_the_choice_of_a_phone_sort(opened: Any) -> None:
     def column(place: int) -> list[float]:
         return [float(row[place].replace("−", "-")) for row in rows(opened) if row[place] != "–"]
@@ -202,6 +206,7 @@ def test_the_page_does_not_scroll_sideways(opened: Any, width: int) -> None:
         assert opened.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["Qwen3-VL-Instruct(235B)", "org/strong"])
 def test_a_model_takes_three_lines_on_a_phone(opened: Any, name: str) -> None:
     if opened.viewport_size["width"] > 640:
@@ -232,6 +237,7 @@ def test_axe_finds_nothing(opened: Any) -> None:
         assert [(each["id"], [node["html"][:120] for node in each["nodes"][:3]]) for each in found] == []
 
 
+@pytest.mark.slow
 def test_it_prints(opened: Any) -> None:
     opened.emulate_media(media="print")
     assert opened.pdf()[:5] == b"%PDF-"

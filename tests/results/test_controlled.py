@@ -87,6 +87,7 @@ def right_share(out: Path, severity: int, unread: float = 0.0) -> float:
     return float(np.mean(credits))
 
 
+@pytest.mark.slow
 def test_score_says_what_the_image_adds_and_how_much_of_that_is_kept(runs: dict[str, Path]) -> None:
     result = score_run(runs["main"], blind=runs["blind"], n_resamples=100)
     blind = right_share(runs["blind"], 0, unread=1.0)
@@ -112,6 +113,7 @@ def test_a_model_that_looks_at_no_image_is_told_so_first(runs: dict[str, Path], 
     assert kept == "Visual gain kept: not given, the image adds too little to say."
 
 
+@pytest.mark.slow
 def test_a_grey_image_is_no_baseline_of_another_model_seed_parser_or_order(
     runs: dict[str, Path], tmp_path: Path
 ) -> None:

@@ -236,6 +236,7 @@ def test_an_empty_run_is_refused(run: Run, knows: Knows) -> None:
         leaderboard([run(knows(), [])], coverage=0)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::medq_deg.metrics.ClusterWarning")
 def test_a_hundred_runs_stand_side_by_side(run: Run, knows: Knows, rows: list[Any]) -> None:
     few = [row for row in rows if row["question_id"] in {row["question_id"] for row in rows[:2]}]

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from medq_deg.data.schema import Question
 from medq_deg.review.auth import PER_SECONDS, TRIES, Limiter
@@ -328,6 +329,7 @@ def test_behind_a_proxy_addresses_cookies_and_the_limit_are_those_of_the_browser
         assert log_in("10.0.0.8", token) == 303
 
 
+@pytest.mark.slow
 def test_twenty_reviewers_lose_and_double_nothing(demo_catalogue: Catalogue, tmp_path: Path) -> None:
     """The short form: what one second of each gives, as quickly as it can be taken."""
     with served(demo_catalogue, tmp_path / "r.sqlite", slots=3) as review:

@@ -40,6 +40,7 @@ def with_images(small: Path, folder: Path, *images: bytes | None) -> Images:
     return Images(StoredRows([path]))
 
 
+@pytest.mark.slow
 def test_stored_images_are_served_as_they_are_stored(small: Path) -> None:
     catalogue = open_catalogue(str(small))
     images = Images(catalogue.rows)

@@ -78,6 +78,7 @@ def states(review: Served) -> dict[str, int]:
         return dict(tables.execute("SELECT state, COUNT(*) FROM assignments GROUP BY state").fetchall())
 
 
+@pytest.mark.slow
 def test_from_login_to_the_end_by_keyboard_alone(
     open_page: Open, few: Catalogue, demo_catalogue: Catalogue, tmp_path: Path
 ) -> None:
@@ -131,6 +132,7 @@ def test_undo_by_keyboard_also_over_the_question_before(open_page: Open, review:
     assert "nothing to undo" in page.inner_text("#message")
 
 
+@pytest.mark.slow
 def test_two_reviewers_at_once(open_page: Open, few: Catalogue, tmp_path: Path) -> None:
     with served(few, tmp_path / "r.sqlite") as review:
         pages = []
@@ -191,6 +193,7 @@ def test_the_back_button_leads_to_a_question_as_it_is_stored(open_page: Open, re
     assert states(review) == {"done": 1, "open": 1}
 
 
+@pytest.mark.slow
 def test_offline_the_page_says_so_keeps_the_click_and_sends_it_once(open_page: Open, review: Served) -> None:
     page = open_page(review)
     first = question(page)
@@ -213,6 +216,7 @@ def test_offline_the_page_says_so_keeps_the_click_and_sends_it_once(open_page: O
     ]
 
 
+@pytest.mark.slow
 def test_an_answer_that_is_lost_on_its_way_does_not_double_the_click(open_page: Open, review: Served) -> None:
     page = open_page(review)
     lost = []

@@ -154,6 +154,7 @@ def test_another_python_is_refused_with_both_versions() -> None:
         refuse_other("the worker tcp://a", {**mine, "Python": "3.7"}, mine)
 
 
+@pytest.mark.slow
 def test_a_cluster_that_is_not_there_is_refused(small: Path, tmp_path: Path) -> None:
     done = command("degrade", small, tmp_path / "out", "--engine", "dask", "--cluster", "tcp://127.0.0.1:9")
     assert done.returncode == 2
@@ -169,6 +170,7 @@ def test_a_cluster_needs_the_engine_that_takes_one(small: Path, tmp_path: Path) 
     assert "--cluster tcp://127.0.0.1:8786 needs --engine dask" in done.stderr
 
 
+@pytest.mark.slow
 def test_two_jobs_on_one_folder_are_refused(small: Path, long: Path, cluster: Cluster, tmp_path: Path) -> None:
     out = tmp_path / "out"
     job = start(long, out, cluster)

@@ -77,6 +77,7 @@ def test_what_fails_half_way_is_never_seen_under_its_name(bucket: Bucket) -> Non
     assert not [key for key in bucket.listed() if not key.endswith("/")]
 
 
+@pytest.mark.slow
 def test_a_killed_job_leaves_whole_files_and_the_same_command_goes_on(bucket: Bucket, tmp_path: Path) -> None:
     source = write(tmp_path / "in", rows(320, 256), 16)
     job = subprocess.Popen([sys.executable, "-m", "medq_deg", "degrade", str(source), f"{bucket.address}/out"])
