@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
@@ -14,7 +16,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from medq_deg import DEGRADATIONS, degrade
-from medq_deg.degradations.threads import one_blas_thread
+from medq_deg.degradations.threads import _calls, one_blas_thread
 from medq_deg.errors import ImageError
 
 DIGEST = """
@@ -55,8 +57,8 @@ def test_what_the_program_had_set_comes_back_after_the_last_of_several_calls(mri
                 assert set(blas_threads()) == {1}
             assert set(blas_threads()) == {1}
         assert blas_threads() == before
-        with ThreadPoolExecutor(4) as threads:
-            made = list(threads.map(lambda _: degrade(mri, "object_movement", 2).tobytes(), range(12)))
+        with ThreadPoolExecutor(4) as pool:
+            made = list(pool.map(lambda _: degrade(mri, "object_movement", 2).tobytes(), range(12)))
         assert len(set(made)) == 1
         assert blas_threads() == before
 
@@ -68,3 +70,19 @@ def test_a_call_that_fails_gives_the_threads_back() -> None:
         with pytest.raises(ImageError, match="got str"):
             degrade(pear, "exposure", 1)
         assert blas_threads() == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_process_that_is_forked_while_an_image_is_made_does_not_wait_for_it(mri: NDArray[np.uint8]) -> None:
+    with _calls.lock:
+        child = os.fork()
+        if child == 0:
+            degrade(mri, "exposure", 1)
+            os._exit(0)
+    deadline = time.monotonic() + 60
+    while (ended := os.waitpid(child, os.WNOHANG))[0] == 0 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    if ended[0] == 0:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    assert ended == (child, 0)
