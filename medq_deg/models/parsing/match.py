@@ -66,10 +66,10 @@ _LETTER = re.compile(
     re.MULTILINE,
 )
 # "B. MRI" is one mention, but "The answer is B. MRI is used for ..." is an answer and a sentence.
-_LETTER_TEXT = re.compile(
-    r"([\ue000-\ue05f])[ ).:,;|=>\]\"'(\[{-]{0,6}([\ue100-\uf000])"
-    r"(?!(?<=[^\s.!?] .\. .) (?:is|was|are|has|can|shows?|may|would)\b)"
-)
+_LETTER_TEXT = re.compile(r"([\ue000-\ue05f])([ ).:,;|=>\]\"'(\[{-]{0,6})([\ue100-\uf000])")
+_IN_PROSE = re.compile(r"[^\s.!?] +[(\[{\"'`「【<]*$")
+_SAYS = re.compile(r" (?:is|was|are|has|can|shows?|may|would)\b")
+_GOES_ON = re.compile(r" [a-z]")
 _TEXT_LETTER = re.compile(r"([\ue100-\uf000])[)\"']*\s*[(\[]([\ue000-\ue05f])[)\]]")
 _LETTER_LETTER = re.compile(r"([\ue000-\ue01f])[\s).:]+\(?([\ue000-\ue01f])\)?(?!\w)")
 _LETTER_REST = re.compile(
@@ -128,7 +128,7 @@ class Options:
             text = pattern.sub(partial(self._text, owners), text)
         text = _LETTER.sub(self._letter, text)
         text = _LETTER_LETTER.sub(self._lettered_pair, text) if self._lettered else text
-        text = _LETTER_TEXT.sub(lambda m: self._both(m[1], m[2]), text)
+        text = _LETTER_TEXT.sub(self._label, text)
         text = _TEXT_LETTER.sub(lambda m: self._both(m[2], m[1]), text)
         text = _LETTER_REST.sub(self._resembling, text)
         text = re.sub(r"[\ue100-\uf000]", lambda m: _sign(BY_TEXT, self._owners[ord(m[0]) - 0xE100]), text)
@@ -147,6 +147,12 @@ class Options:
     def _letter(self, match: re.Match[str]) -> str:
         kept = re.search(r"[(\[{\"'`「【<\s]*$", match[0][:-1])
         return (kept[0] if kept else "") + _sign(BY_LETTER, {match[0][-1].upper()} & {*self.letters})
+
+    def _label(self, match: re.Match[str]) -> str:
+        prose = _IN_PROSE.search(match.string[max(0, match.start() - 9) : match.start()])
+        goes_on = _SAYS if letter_in(match[1]) in self._owners[ord(match[3]) - 0xE100] else _GOES_ON
+        sentence = prose and "." in match[2] and goes_on.match(match.string, match.end())
+        return match[0] if sentence else self._both(match[1], match[3])
 
     def _both(self, letter: str, text: str) -> str:
         return _sign(BY_BOTH, {letter_in(letter) or ""} & self._owners[ord(text) - 0xE100])
