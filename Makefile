@@ -25,11 +25,11 @@ demo: $(VENV)/.demo
 	$(BIN)/medq-deg demo
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 # With every long proof, of which `make test` runs a sample that changes with the date (SLOW_SEED repeats one).
 test-all: $(VENV)/.test
-	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal --cov --cov-report=term:skip-covered
+	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 	SLOW=all $(MAKE) test-package test-space test-engines test-scale test-harnesses
 
 # What the tests of the pages need besides Chromium; without it they skip.

@@ -19,6 +19,7 @@ def python(code: str, directory: Path) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports",
     ["import medq_deg, evaluate", "import evaluate, medq_deg", "from evaluate import load; import medq_deg, evaluate"],
