@@ -81,7 +81,7 @@ def _values(path: Path) -> Mapping[str, Any]:
         held = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MedqDegError(f"{path}: no such file") from None
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise MedqDegError(f"{path}: is not YAML: {' '.join(str(error).split())}") from None
     if held is None:
         return {}
