@@ -6,12 +6,13 @@ WORKERS ?= auto
 
 # uv installs in seconds what takes pip minutes, from where pip is told to.
 UV := $(BIN)/uv
-told = $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n "s/.*[.]$(1)='\(.*\)'/\1/p" | head -n 1)
-ifneq ($(call told,find-links),)
-export UV_FIND_LINKS ?= $(call told,find-links)
+told := $(shell $(PYTHON) -m pip config list 2>/dev/null | sed -n -e "s/.*[.]\(find-links\)='\(.*\)'/\1=\2/p" -e "s/.*[.]\(index-url\)='\(.*\)'/\1=\2/p")
+first = $(patsubst $(1)=%,%,$(firstword $(filter $(1)=%,$(told))))
+ifneq ($(call first,find-links),)
+export UV_FIND_LINKS ?= $(call first,find-links)
 endif
-ifneq ($(call told,index-url),)
-export UV_DEFAULT_INDEX ?= $(call told,index-url)
+ifneq ($(call first,index-url),)
+export UV_DEFAULT_INDEX ?= $(call first,index-url)
 endif
 # Programs that tests start would compile thousands of modules each time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,9 +29,8 @@ test: $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
 
 # With every long proof, of which `make test` runs a sample that changes with the date (SLOW_SEED repeats one).
-test-all: $(VENV)/.test
-	SLOW=all $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term:skip-covered
-	SLOW=all $(MAKE) test-package test-space test-engines test-scale test-harnesses
+test-all:
+	SLOW=all $(MAKE) test test-package test-space test-engines test-scale test-harnesses
 
 # What the tests of the pages need besides Chromium; without it they skip.
 browser: $(VENV)/.browser
