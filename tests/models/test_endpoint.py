@@ -144,10 +144,12 @@ def test_a_server_that_honours_n_is_asked_once_for_each_row() -> None:
 
 
 def test_a_server_that_ignores_n_is_found_out_by_its_choices_and_no_vote_is_thrown_away() -> None:
+    concurrency = 8
     with serving(FaultyServer(honours_n=False)) as server:
-        replies = ask(model(server), 10)
+        replies = ask(model(server, concurrency=concurrency), 10)
     assert len(server.asked) == 40
-    assert [asked.n for asked in server.asked][-20:] == [1] * 20
+    # What is in flight when the second short reply arrives may still ask for several; they arrive in any order.
+    assert 2 <= sum(asked.n > 1 for asked in server.asked) <= 1 + concurrency
     assert sorted(text for reply in replies for text in reply.texts) == sorted(
         text for asked in server.asked for text in asked.served
     )
@@ -156,7 +158,8 @@ def test_a_server_that_ignores_n_is_found_out_by_its_choices_and_no_vote_is_thro
 def test_one_short_reply_does_not_make_ten_requests_of_each_later_one() -> None:
     with serving(FaultyServer(lambda asked: "fewer" if asked.number == 0 else None)) as server:
         ask(model(server), 5, trials=2)
-    assert [asked.n for asked in server.asked] == [2, 1, 2, 2, 2, 2]
+    first, *later = (asked.n for asked in server.asked)
+    assert (first, sorted(later)) == (2, [1, 2, 2, 2, 2])
 
 
 def test_a_server_that_refuses_n_is_asked_for_one_vote_at_a_time() -> None:

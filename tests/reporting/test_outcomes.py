@@ -5,7 +5,8 @@ Skipped where playwright or Chromium are missing. Where axe-playwright-python is
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +26,33 @@ FOLD = {1280: 800, 390: 844}
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A page for each class, with the two charts that a page cannot do without."""
+def page_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Write the page of a class, with the two charts that a page cannot do without, when it is first asked for."""
     folder = tmp_path_factory.mktemp("outcomes")
     rows = list(demo.rows().columns())
     images = Images(demo.rows())
-    written = {}
-    for key in SCRIPTS:
+
+    @cache
+    def write(key: str) -> Path:
         read = collect([run_of(key, folder / key, rows)], coverage=0.1, n_resamples=100)
         browser = browse(read, images, budget=150_000)
-        page = render(
-            read, parts_of(read, images, n_resamples=100), [reliability(read), risk_coverage(read)], browser, []
-        )
-        written[key] = folder / f"{key}.html"
-        written[key].write_text(page, encoding="utf-8")
-    return written
+        charts = [reliability(read), risk_coverage(read)]
+        written = folder / f"{key}.html"
+        written.write_text(render(read, parts_of(read, images, n_resamples=100), charts, browser, []), encoding="utf-8")
+        return written
+
+    return write
 
 
 @pytest.fixture(params=list(SCRIPTS))
-def opened(request: pytest.FixtureRequest, chromium: Any, pages: dict[str, Path]) -> Iterator[tuple[str, Any]]:
+def opened(request: pytest.FixtureRequest, chromium: Any, page_of: Callable[[str], Path]) -> Iterator[tuple[str, Any]]:
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
     problems: list[str] = []
     page.on("console", lambda message: problems.append(message.text))
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("request", lambda asked: asked.url.startswith(("file:", "data:")) or problems.append(asked.url))
-    page.goto(pages[request.param].as_uri())
+    page.goto(page_of(request.param).as_uri())
     yield request.param, page
     context.close()
     assert problems == []
@@ -102,9 +104,9 @@ def test_nothing_is_cut_on_paper(opened: tuple[str, Any]) -> None:
     assert page.pdf(format="A4")[:5] == b"%PDF-"
 
 
-def test_images_enlarge_by_click_and_by_keyboard(chromium: Any, pages: dict[str, Path]) -> None:
+def test_images_enlarge_by_click_and_by_keyboard(chromium: Any, page_of: Callable[[str], Path]) -> None:
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(pages["falls_unnoticed"].as_uri())
+    page.goto(page_of("falls_unnoticed").as_uri())
     page.locator("#answer .enlarge").first.click()
     assert page.evaluate("document.getElementById('large').open")
     assert page.locator("#large img").count() == 3
@@ -118,9 +120,9 @@ def test_images_enlarge_by_click_and_by_keyboard(chromium: Any, pages: dict[str,
     page.close()
 
 
-def test_terms_are_explained_on_focus_and_hover(chromium: Any, pages: dict[str, Path]) -> None:
+def test_terms_are_explained_on_focus_and_hover(chromium: Any, page_of: Callable[[str], Path]) -> None:
     page = chromium.new_page(viewport={"width": 1280, "height": 800})
-    page.goto(pages["falls_unnoticed"].as_uri())
+    page.goto(page_of("falls_unnoticed").as_uri())
     term = page.locator("h1 .t").first
     tip = term.locator(".tip")
     assert not tip.is_visible()

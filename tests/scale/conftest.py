@@ -49,14 +49,16 @@ class Cluster:
         self.workers.append(_start("worker", *arguments, **environment))
 
     def stop(self) -> None:
-        for process in [*self.workers, *filter(None, [self.scheduler])]:
-            process.terminate()
-        for process in [*self.workers, *filter(None, [self.scheduler])]:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        # Workers look for their scheduler for some seconds before they end without it.
+        for processes in (self.workers, [*filter(None, [self.scheduler])]):
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                try:
+                    process.wait(10)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
 
 
 def _start(kind: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
