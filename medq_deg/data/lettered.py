@@ -13,6 +13,9 @@ from collections.abc import Sequence
 
 from medq_deg.data.schema import LETTERS
 
+_LONGEST = 1_000
+"""Characters of an option that may be a letter, with whatever is around it."""
+
 
 def letter_of(option: str) -> str | None:
     """Return the capital letter that an option's text is ("C", "c.", "(C)"), or None if it is more or other than that.
@@ -22,6 +25,8 @@ def letter_of(option: str) -> str | None:
     >>> letter_of("(c)"), letter_of("CT")
     ('C', None)
     """
+    if len(option) > _LONGEST:
+        return None
     match = re.fullmatch(r"\W*([A-Za-z])[\W_]*", unicodedata.normalize("NFKC", option).strip())
     return match[1].upper() if match and not re.search(r"[+\-−–<>=%~'′]", option) else None
 

@@ -162,7 +162,7 @@ def failure_of_status(
     hide : callable
         Takes a secret out of a text that the server wrote.
     """
-    message = told(body) or re.sub(r"<[^>]*>", " ", text)
+    message = told(body) or re.sub(r"<[^<>]*>", " ", text)
     sort: Sort = ""
     if status == 402 or (400 <= status < 500 and _NO_MONEY.search(f"{message} {_code(body)}")):
         sort = "money"

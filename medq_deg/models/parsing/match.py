@@ -7,14 +7,13 @@ Case, brackets, quotes, hyphens, spaces and LaTeX do not count; signs, digits an
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from itertools import product
 
 from medq_deg.data.lettered import letter_of
 from medq_deg.data.schema import LETTERS
-from medq_deg.models.parsing.normalise import normalise, plain
+from medq_deg.models.parsing.normalise import compose, normalise, plain, tidy
 
 BY_LETTER, BY_TEXT, BY_BOTH, UNNAMED = 0xE000, 0xE020, 0xE040, "\ue05f"
 """Signs of the first option named by letter, by text, and by both; and of none, more than one or another than said."""
@@ -61,7 +60,7 @@ _LETTER = re.compile(
     rf"(?:(?<![{_WORD}-])(?<!\w')(?:[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|are|has|would|could|can|may|might|does|seems?"
     r"|fits|looks|matches|shows|and|or|because|since|as|if|unless|but)\b)|I(?=\s*(?:[).:\x03]|$)|\s+(?:is|fits)\b))"
     rf"(?![{_WORD}]|['-]\w)|(?:(?<=ption )|(?<=choice ))[(\[]?[a-z](?![\w'-])"
-    r"|(?:^|(?<=\x02)|(?<=nswer: )|(?<=\bis )(?![aeiouy]))[^\w\n]*[a-z](?=[^\w\n]*(?:$|\x03))"
+    r"|(?:^|(?<=\x02)|(?<=nswer: )|(?<=\bis )(?![aeiouy]))[^\w\n]{0,20}[a-z](?=[^\w\n]{0,20}(?:$|\x03))"
     r"|(?:^|(?<=\())[a-z](?=[).:]\)?\s*[\ue100-\uf000]))",
     re.MULTILINE,
 )
@@ -184,10 +183,10 @@ def form(text: str) -> str:
     """Return a text with one form of numbers, units, signs and LaTeX."""
     text = re.sub(r"\^\s*(?:\{\s*\\circ\s*\}|\\circ)", "°", _FRACTION.sub(r"\1/\2", text)).translate(_POWERS)
     text = _COMMAND.sub(lambda m: _COMMANDS.get(m[0], m[0][1:] if m[0][1:].isalpha() else " "), text)
-    text = unicodedata.normalize("NFKC", text)
+    text = compose(text, "NFKC")
     for pattern, same in _FORMS:
         text = pattern.sub(same, text)
-    return text
+    return tidy(text)
 
 
 def _pieces(text: str) -> tuple[str, ...]:
