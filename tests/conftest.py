@@ -130,13 +130,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def sample_slow(names: Sequence[str], seed: str) -> set[str]:
-    """Choose a quarter of the tests, and one case of each that has several."""
+    """Choose a sixth of the tests, and one case of each that has several."""
     cases: dict[str, list[str]] = {}
     for name in names:
         cases.setdefault(name.partition("[")[0], []).append(name)
     chosen = set()
     for test, several in cases.items():
         draw = random.Random(f"{seed} {test}")
-        if draw.random() < 1 / 4:
+        if draw.random() < 1 / 6:
             chosen.add(draw.choice(several))
     return chosen
