@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 REPLACEMENT: Final = "\ufffd"
 
@@ -16,6 +16,8 @@ _FORMULA: Final = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 _LINE_BREAKS: Final = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNSAFE: Final = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+
+_MOST_MARKS: Final = 30
 
 
 def storable(text: str) -> str:
@@ -63,3 +65,15 @@ def no_formula(cell: Any) -> Any:
     ("'=1+1", "'\t@SUM(A1)", 'LLaVA', -0.5)
     """
     return f"'{cell}" if isinstance(cell, str) and cell.lstrip().startswith(_FORMULA) else cell
+
+
+def compose(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
+    """Return a form of Unicode's, with at most 30 marks on each letter (UAX 15): many take long to sort."""
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return unicodedata.normalize(form, "".join(kept))

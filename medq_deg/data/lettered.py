@@ -8,13 +8,10 @@ when it is loaded, so that both mean the same.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 
 from medq_deg.data.schema import LETTERS
-
-_LONGEST = 1_000
-"""Characters of an option that may be a letter, with whatever is around it."""
+from medq_deg.storable import compose
 
 
 def letter_of(option: str) -> str | None:
@@ -25,9 +22,7 @@ def letter_of(option: str) -> str | None:
     >>> letter_of("(c)"), letter_of("CT")
     ('C', None)
     """
-    if len(option) > _LONGEST:
-        return None
-    match = re.fullmatch(r"\W*([A-Za-z])[\W_]*", unicodedata.normalize("NFKC", option).strip())
+    match = re.fullmatch(r"\W*([A-Za-z])[\W_]*", compose(option, "NFKC").strip())
     return match[1].upper() if match and not re.search(r"[+\-−–<>=%~'′]", option) else None
 
 

@@ -37,7 +37,7 @@ RESULTS: Final = "results"
 LEADERBOARD: Final = "leaderboard.json"
 """The file of a submission that the leaderboard reads."""
 
-_SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@:]+:[^/\s\"@]+@")
+_SECRET = re.compile(r"\bhf_[A-Za-z0-9]{16,}|\bsk-[A-Za-z0-9_-]{20,}|://[^/\s\"@:]*:[^/\s\"@]+@")
 _SECRET_VARIABLE = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD)$")
 _SECRET_LENGTH = 8
 

@@ -285,7 +285,7 @@ def test_votes_that_are_not_what_the_model_said_are_refused(run: Path) -> None:
 
 def test_what_looks_like_a_secret_is_not_sent(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model = json.loads((run / "run.json").read_text())["settings"]["model"]
-    for secret in (TOKEN, "sk-" + "a" * 30, "http://me:password@host/v1"):
+    for secret in (TOKEN, "sk-" + "a" * 30, "http://me:password@host/v1", "http://:pa:ss@host/v1"):
         edit(run, model={**model, "endpoint": secret})
         with pytest.raises(MedqDegError, match="looks like a token or a password; nothing was sent") as caught:
             prepare_results(run, "me/results", dry_run=True)

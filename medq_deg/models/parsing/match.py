@@ -13,7 +13,8 @@ from itertools import product
 
 from medq_deg.data.lettered import letter_of
 from medq_deg.data.schema import LETTERS
-from medq_deg.models.parsing.normalise import compose, normalise, plain, tidy
+from medq_deg.models.parsing.normalise import normalise, plain, tidy
+from medq_deg.storable import compose
 
 BY_LETTER, BY_TEXT, BY_BOTH, UNNAMED = 0xE000, 0xE020, 0xE040, "\ue05f"
 """Signs of the first option named by letter, by text, and by both; and of none, more than one or another than said."""
@@ -60,7 +61,7 @@ _LETTER = re.compile(
     rf"(?:(?<![{_WORD}-])(?<!\w')(?:[B-HJ-Z]|A(?!\s+[a-z])|A(?=\s+(?:is|was|are|has|would|could|can|may|might|does|seems?"
     r"|fits|looks|matches|shows|and|or|because|since|as|if|unless|but)\b)|I(?=\s*(?:[).:\x03]|$)|\s+(?:is|fits)\b))"
     rf"(?![{_WORD}]|['-]\w)|(?:(?<=ption )|(?<=choice ))[(\[]?[a-z](?![\w'-])"
-    r"|(?:^|(?<=\x02)|(?<=nswer: )|(?<=\bis )(?![aeiouy]))[^\w\n]{0,20}[a-z](?=[^\w\n]{0,20}(?:$|\x03))"
+    r"|(?:^|(?<=\x02)|(?<=nswer: )|(?<=\bis )(?![aeiouy]))[^\w\n\x02]*[a-z](?=[^\w\n]*(?:$|\x03))"
     r"|(?:^|(?<=\())[a-z](?=[).:]\)?\s*[\ue100-\uf000]))",
     re.MULTILINE,
 )

@@ -7,9 +7,10 @@ own that are marked as answers.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Final
+
+from medq_deg.storable import compose
 
 HEAD: Final = 4_000
 TAIL: Final = 12_000
@@ -17,7 +18,6 @@ TAIL: Final = 12_000
 
 _MOST_SENTENCES = (100, 300)
 _LONGEST_SENTENCE = 1_500
-_MOST_MARKS = 30
 
 # Full-width forms are how Chinese and Japanese texts write the same letters; NFKC would also flatten superscripts.
 _SAME: dict[int, str | None] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
@@ -91,18 +91,6 @@ def normalise(text: str) -> str:
 def tidy(text: str) -> str:
     """Return the text with single spaces and without empty lines: a pattern would try each space of many in a row."""
     return "\n".join(" ".join(line.split()) for line in text.splitlines() if line.strip())
-
-
-def compose(text: str, form: Literal["NFC", "NFKC"] = "NFC") -> str:
-    """Return a form of Unicode's, with at most 30 marks on each letter (UAX 15): many take long to sort."""
-    if text.isascii():
-        return text
-    kept, marks = [], 0
-    for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= _MOST_MARKS:
-            kept.append(character)
-    return unicodedata.normalize(form, "".join(kept))
 
 
 def plain(text: str) -> str:
